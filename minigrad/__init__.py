@@ -1,0 +1,39 @@
+"""minigrad: a small reverse-mode autograd engine to learn from, with the habits of PyTorch.
+
+    import minigrad
+
+    x = minigrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.grad                                  # tensor([2., 4., 6.])
+"""
+
+from minigrad import nn, optim
+from minigrad.autograd import Function, enable_grad, grad, is_grad_enabled, no_grad
+from minigrad.backends import get_backend
+from minigrad.creation import (
+    arange,
+    eye,
+    from_numpy,
+    full,
+    get_default_device,
+    manual_seed,
+    ones,
+    ones_like,
+    rand,
+    randn,
+    set_default_device,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from minigrad.dtypes import bool, float32, float64, int32, int64, uint8
+from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from minigrad.nn.functional import corr2d
+from minigrad.ops.elementwise import abs, add, div, exp, log, maximum, mul, neg, pow, relu, sigmoid, sign, sub, tanh, where
+from minigrad.ops.index import cat, concatenate, flip, stack, take_along_dim
+from minigrad.ops.matmul import matmul
+from minigrad.ops.reduce import amax, argmax, broadcast_to, max, mean, sum
+from minigrad.ops.shape import flatten, permute, reshape, squeeze, transpose, unsqueeze
+from minigrad.tensor import Tensor
+
+__version__ = "0.1.0"

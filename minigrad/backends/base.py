@@ -1,0 +1,199 @@
+"""Backend: the vocabulary of primitives every operation of minigrad is made of. To port minigrad to a new kind of
+device, implement these; gradients then follow, because no primitive knows what a gradient is.
+
+An *array* is whatever type the back end likes, with two attributes: `shape` (a tuple of ints) and `dtype` (a
+NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
+primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
+the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
+Results are new arrays; only movement primitives may return a view, and only `assign` writes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.backends.geometry import ConvGeometry
+
+Array = Any
+Shape = tuple[int, ...]
+HostArray = npt.NDArray[Any]
+
+
+class Backend(ABC):
+    name: str
+    has_views: bool  # whether movement primitives return views, so that writing a result writes the original
+
+    def __repr__(self) -> str:
+        return self.name
+
+    # --- to and from the host ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def from_numpy(self, array: HostArray) -> Array:
+        """The array on this device; may share the memory of `array`."""
+
+    @abstractmethod
+    def to_numpy(self, x: Array) -> HostArray:
+        """The array on the host; may share the memory of `x`."""
+
+    @abstractmethod
+    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> Array:
+        """y[...] = value"""
+
+    @abstractmethod
+    def copy(self, x: Array) -> Array:
+        """y = x in memory of its own, C-contiguous."""
+
+    @abstractmethod
+    def astype(self, x: Array, dtype: np.dtype[Any]) -> Array:
+        """y = x converted; floats to integers towards zero, anything to bool by x != 0."""
+
+    @abstractmethod
+    def shares_memory(self, x: Array, y: Array) -> bool:
+        """Whether writing `x` may change `y`; may err on the side of True."""
+
+    # --- elementwise: operands of one shape ---------------------------------------------------------------
+
+    @abstractmethod
+    def neg(self, x: Array) -> Array:
+        """-x"""
+
+    @abstractmethod
+    def exp(self, x: Array) -> Array:
+        """e^x"""
+
+    @abstractmethod
+    def log(self, x: Array) -> Array:
+        """natural logarithm; -inf at 0, NaN below"""
+
+    @abstractmethod
+    def abs(self, x: Array) -> Array:
+        """|x|"""
+
+    @abstractmethod
+    def sign(self, x: Array) -> Array:
+        """-1, 0 or 1 (NaN for NaN)"""
+
+    @abstractmethod
+    def relu(self, x: Array) -> Array:
+        """max(x, 0); NaN stays NaN"""
+
+    @abstractmethod
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + e^-x), without overflow"""
+
+    @abstractmethod
+    def tanh(self, x: Array) -> Array:
+        """(e^x - e^-x) / (e^x + e^-x), without overflow"""
+
+    @abstractmethod
+    def add(self, x: Array, y: Array) -> Array:
+        """x + y"""
+
+    @abstractmethod
+    def sub(self, x: Array, y: Array) -> Array:
+        """x - y"""
+
+    @abstractmethod
+    def mul(self, x: Array, y: Array) -> Array:
+        """x * y"""
+
+    @abstractmethod
+    def div(self, x: Array, y: Array) -> Array:
+        """x / y (floats); signed infinity or NaN where y is 0"""
+
+    @abstractmethod
+    def power(self, x: Array, y: Array) -> Array:
+        """x^y; y is an array or a Python number. NaN for x < 0 and fractional y"""
+
+    @abstractmethod
+    def maximum(self, x: Array, y: Array) -> Array:
+        """the larger of x and y; NaN if either is NaN"""
+
+    @abstractmethod
+    def equal(self, x: Array, y: Array) -> Array:
+        """x == y, as bool"""
+
+    @abstractmethod
+    def less(self, x: Array, y: Array) -> Array:
+        """x < y, as bool"""
+
+    @abstractmethod
+    def less_equal(self, x: Array, y: Array) -> Array:
+        """x <= y, as bool"""
+
+    @abstractmethod
+    def where(self, condition: Array, x: Array, y: Array) -> Array:
+        """x where the bool array `condition` holds, else y"""
+
+    # --- reductions: axes is a sorted tuple; reduced axes stay, with size 1 --------------------------------
+
+    @abstractmethod
+    def sum(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """sum over axes; 0 for none. Integers and bools add up in int64"""
+
+    @abstractmethod
+    def max(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """largest element over (non-empty) axes; NaN if there is one"""
+
+    @abstractmethod
+    def argmax(self, x: Array, axis: int) -> Array:
+        """int64 position along axis of the first largest element, of the first NaN if there is one"""
+
+    # --- movement: elements change place, not value --------------------------------------------------------
+
+    @abstractmethod
+    def reshape(self, x: Array, shape: Shape) -> Array:
+        """the same elements in the same (row-major) order under another shape"""
+
+    @abstractmethod
+    def permute(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """y.shape[k] = x.shape[axes[k]]"""
+
+    @abstractmethod
+    def broadcast_to(self, x: Array, shape: Shape) -> Array:
+        """repeat along axes of size 1 and along new axes in front (NumPy's rule)"""
+
+    @abstractmethod
+    def getitem(self, x: Array, key: Any) -> Array:
+        """x[key] as NumPy has it; key is made of ints, slices, None, Ellipsis and NumPy index or mask arrays"""
+
+    @abstractmethod
+    def put(self, x: Array, key: Any, shape: Shape) -> Array:
+        """y = 0, then y[key] += x, elements that key names twice added twice: the adjoint of getitem"""
+
+    @abstractmethod
+    def concatenate(self, arrays: Sequence[Array], axis: int) -> Array:
+        """one after the other along axis"""
+
+    @abstractmethod
+    def assign(self, x: Array, key: Any, value: Array) -> None:
+        """x[key] = value, in place; value is shaped like x[key]"""
+
+    # --- products ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def matmul(self, x: Array, y: Array) -> Array:
+        """z[..., i, j] = sum_k x[..., i, k] y[..., k, j]; leading axes equal"""
+
+    # The convolutions are the three partial derivatives of one number, trilinear in x, w and y:
+    #
+    #     T = sum over n, o, c, i, j, u, v of  y[n,o,i,j] * x[n,c,h,k] * w[o,c,u,v],
+    #     h = i * stride - padding + u * dilation,  k = j * stride - padding + v * dilation  (where inside the image),
+    #
+    # with c counted within the group of o: w[o,c] meets channel (group of o) * (in_channels / groups) + c of x.
+
+    @abstractmethod
+    def conv2d(self, x: Array, w: Array, geometry: ConvGeometry) -> Array:
+        """dT/dy: y[n,o,i,j] = sum over c, u, v of x[n,c,h,k] * w[o,c,u,v]"""
+
+    @abstractmethod
+    def conv2d_input_grad(self, y: Array, w: Array, geometry: ConvGeometry) -> Array:
+        """dT/dx: x[n,c,h,k] = sum over o, i, j, u, v that meet (h, k) of y[n,o,i,j] * w[o,c,u,v]"""
+
+    @abstractmethod
+    def conv2d_weight_grad(self, x: Array, y: Array, geometry: ConvGeometry) -> Array:
+        """dT/dw: w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]"""

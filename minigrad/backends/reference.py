@@ -1,0 +1,146 @@
+"""Reference: every primitive in NumPy, the convolutions in plain Python loops. The specification; needs no compiler."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+
+from minigrad.backends.base import Backend, HostArray, Shape
+from minigrad.backends.geometry import ConvGeometry
+
+Index = tuple[int, int, int, int]
+Primitive = TypeVar("Primitive", bound=Callable[..., HostArray])
+
+
+def _silent(primitive: Primitive) -> Primitive:
+    """No NumPy warnings for overflow and NaN: they are values like any other, and pass through as in PyTorch."""
+    return np.errstate(all="ignore")(primitive)
+
+
+def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
+    """`ufunc` as a primitive. It always gives an array, where ufuncs turn those without axes into scalars."""
+    return _silent(lambda self, *arrays: np.asarray(ufunc(*arrays)))
+
+
+def _sigmoid(x: HostArray) -> HostArray:
+    small = np.exp(-np.abs(x))  # never overflows
+    return np.where(x < 0, small, 1) / (1 + small)
+
+
+class Reference(Backend):
+    name = "reference"
+    has_views = True
+
+    def from_numpy(self, array: HostArray) -> HostArray:
+        return array
+
+    def to_numpy(self, x: HostArray) -> HostArray:
+        return x
+
+    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
+        return np.full(shape, value, dtype)
+
+    def copy(self, x: HostArray) -> HostArray:
+        return x.copy(order="C")
+
+    @_silent
+    def astype(self, x: HostArray, dtype: np.dtype[Any]) -> HostArray:
+        return x.astype(dtype, order="C")
+
+    def shares_memory(self, x: HostArray, y: HostArray) -> bool:
+        return np.may_share_memory(x, y)
+
+    neg = _elementwise(np.negative)
+    exp = _elementwise(np.exp)
+    log = _elementwise(np.log)
+    abs = _elementwise(np.abs)
+    sign = _elementwise(np.sign)
+    relu = _elementwise(lambda x: np.maximum(x, x.dtype.type(0)))
+    sigmoid = _elementwise(_sigmoid)
+    tanh = _elementwise(np.tanh)
+    add = _elementwise(np.add)
+    sub = _elementwise(np.subtract)
+    mul = _elementwise(np.multiply)
+    div = _elementwise(np.divide)
+    power = _elementwise(lambda x, y: x**y)  # the operator: NumPy has shortcuts for 2 and 0.5 there
+    maximum = _elementwise(np.maximum)
+    equal = _elementwise(np.equal)
+    less = _elementwise(np.less)
+    less_equal = _elementwise(np.less_equal)
+    where = _elementwise(np.where)
+
+    @_silent
+    def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
+        return np.sum(x, axis=axes, keepdims=True, dtype=None if x.dtype.kind == "f" else np.int64)
+
+    def max(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
+        return np.max(x, axis=axes, keepdims=True)
+
+    def argmax(self, x: HostArray, axis: int) -> HostArray:
+        return np.argmax(x, axis=axis, keepdims=True).astype(np.int64)
+
+    def reshape(self, x: HostArray, shape: Shape) -> HostArray:
+        return x.reshape(shape)
+
+    def permute(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
+        return x.transpose(axes)
+
+    def broadcast_to(self, x: HostArray, shape: Shape) -> HostArray:
+        return np.broadcast_to(x, shape)
+
+    def getitem(self, x: HostArray, key: Any) -> HostArray:
+        return np.asarray(x[key])
+
+    def put(self, x: HostArray, key: Any, shape: Shape) -> HostArray:
+        y = np.zeros(shape, x.dtype)
+        if any(isinstance(part, np.ndarray) for part in key):
+            np.add.at(y, key, x)
+        else:
+            y[key] = x  # slices never name an element twice
+        return y
+
+    def concatenate(self, arrays: Sequence[HostArray], axis: int) -> HostArray:
+        return np.concatenate(arrays, axis)
+
+    def assign(self, x: HostArray, key: Any, value: HostArray) -> None:
+        x[key] = value
+
+    @_silent
+    def matmul(self, x: HostArray, y: HostArray) -> HostArray:
+        return np.matmul(x, y)
+
+    @_silent
+    def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
+        y = np.zeros(geometry.y_shape, x.dtype)
+        for x_at, w_at, y_at in _meetings(geometry):
+            y[y_at] += x[x_at] * w[w_at]
+        return y
+
+    @_silent
+    def conv2d_input_grad(self, y: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
+        x = np.zeros(geometry.x_shape, y.dtype)
+        for x_at, w_at, y_at in _meetings(geometry):
+            x[x_at] += y[y_at] * w[w_at]
+        return x
+
+    @_silent
+    def conv2d_weight_grad(self, x: HostArray, y: HostArray, geometry: ConvGeometry) -> HostArray:
+        w = np.zeros(geometry.w_shape, x.dtype)
+        for x_at, w_at, y_at in _meetings(geometry):
+            w[w_at] += x[x_at] * y[y_at]
+        return w
+
+
+def _meetings(geometry: ConvGeometry) -> Iterator[tuple[Index, Index, Index]]:
+    """Every term of the trilinear form (base.py): where in x, in w and in y its three factors stand."""
+    (batch, _, height, width), (out_channels, channels, *kernel) = geometry.x_shape, geometry.w_shape
+    (row_stride, column_stride), (row_padding, column_padding) = geometry.stride, geometry.padding
+    row_dilation, column_dilation = geometry.dilation
+    outputs_per_group = out_channels // geometry.groups
+    everything = (batch, out_channels, *geometry.y_shape[2:], channels, *kernel)
+    for n, o, i, j, c, u, v in product(*map(range, everything)):
+        h = i * row_stride - row_padding + u * row_dilation
+        k = j * column_stride - column_padding + v * column_dilation
+        if 0 <= h < height and 0 <= k < width:
+            yield (n, o // outputs_per_group * channels + c, h, k), (o, c, u, v), (n, o, i, j)

@@ -1,0 +1,127 @@
+"""Making tensors: from data, of one value, of random numbers; and which device they live on unless told."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.backends import get_backend
+from minigrad.backends.base import Backend
+from minigrad.dtypes import as_array, as_dtype, float32, int64
+from minigrad.tensor import Tensor
+
+Device = str | Backend | None
+
+_default_device = os.environ.get("MINIGRAD_DEVICE", "cpu")
+_generator = np.random.default_rng()
+
+
+def set_default_device(device: str) -> None:
+    """New tensors live on `device` ("cpu", "opencl" or "reference") unless told otherwise.
+
+    At the start it is the environment variable MINIGRAD_DEVICE, or "cpu".
+    """
+    global _default_device
+    get_backend(device)  # raises now, not at the next tensor
+    _default_device = device
+
+
+def get_default_device() -> str:
+    """The name of the device on which new tensors live unless told otherwise."""
+    return _default_device
+
+
+def manual_seed(seed: int) -> None:
+    """Starts the random numbers of rand, randn and nn.init anew: the same seed gives the same numbers on every device."""
+    global _generator
+    _generator = np.random.default_rng(seed)
+
+
+def _backend(device: Device) -> Backend:
+    return device if isinstance(device, Backend) else get_backend(_default_device if device is None else device)
+
+
+def _make(array: npt.NDArray[Any], device: Device, requires_grad: bool) -> Tensor:
+    backend = _backend(device)
+    tensor = Tensor(backend.from_numpy(array), backend)
+    return tensor.requires_grad_() if requires_grad else tensor
+
+
+def tensor(data: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """A leaf holding a copy of `data`: nested lists of numbers, or anything NumPy understands as an array.
+
+    Python floats become float32, ints int64, bools bool; NumPy arrays keep their dtype.
+    """
+    if isinstance(data, Tensor):
+        data = data.numpy(force=True)
+    return _make(as_array(data, dtype).copy(order="C"), device, requires_grad)
+
+
+def from_numpy(array: npt.NDArray[Any]) -> Tensor:
+    """A tensor on the CPU that shares the array's memory: writes to one are seen in the other."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: needs a NumPy array, got {type(array).__name__}; use minigrad.tensor(data).")
+    return _make(as_array(array), "cpu", False)
+
+
+def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """Sizes given one by one, zeros(2, 3), or together, zeros((2, 3)), checked."""
+    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+    for size in sizes:
+        if not isinstance(size, (int, np.integer)) or size < 0:
+            raise ValueError(f"shape {sizes} must be made of non-negative integers.")
+    return tuple(int(size) for size in sizes)
+
+
+def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the given shape, every element `value`."""
+    dtype = np.result_type(type(value)) if dtype is None and not isinstance(value, float) else dtype
+    backend = _backend(device)
+    result = Tensor(backend.full(_sizes(tuple(shape)), value, as_dtype(dtype or float32)), backend)
+    return result.requires_grad_() if requires_grad else result
+
+
+def zeros(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """Zeros: zeros(2, 3) or zeros((2, 3)); float32 unless told."""
+    return full(_sizes(shape), 0.0, dtype, device, requires_grad)
+
+
+def ones(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """Ones: ones(2, 3) or ones((2, 3)); float32 unless told."""
+    return full(_sizes(shape), 1.0, dtype, device, requires_grad)
+
+
+def zeros_like(input: Tensor) -> Tensor:
+    """Zeros of the shape, dtype and device of `input`."""
+    return input.new_zeros(input.shape)
+
+
+def ones_like(input: Tensor) -> Tensor:
+    """Ones of the shape, dtype and device of `input`."""
+    return input.new_ones(input.shape)
+
+
+def arange(*bounds: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... below end: arange(end), arange(start, end) or arange(start, end, step).
+
+    int64 if all bounds are ints, else float32.
+    """
+    kind = as_dtype(dtype) if dtype is not None else float32 if any(isinstance(b, float) for b in bounds) else int64
+    return _make(np.arange(*bounds).astype(kind), device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """The n x m matrix with ones on the diagonal."""
+    return _make(np.eye(n, m, dtype=as_dtype(dtype or float32)), device, requires_grad)
+
+
+def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """Random numbers spread evenly over [0, 1)."""
+    return _make(as_array(_generator.random(_sizes(shape)), dtype or float32), device, requires_grad)
+
+
+def randn(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """Normally distributed random numbers with mean 0 and variance 1."""
+    return _make(as_array(_generator.standard_normal(_sizes(shape)), dtype or float32), device, requires_grad)

@@ -1,0 +1,218 @@
+"""The functions behind the layers, usually imported as F: arguments as in torch.nn.functional, checked and settled here."""
+
+from collections.abc import Sequence
+
+from minigrad.backends.geometry import Pair, conv_geometry, transposed_geometry
+from minigrad.ops import conv, index
+from minigrad.ops.elementwise import relu, sigmoid, tanh, where
+from minigrad.ops.reduce import broadcast_to
+from minigrad.tensor import Tensor
+
+__all__ = ["conv2d", "conv_transpose2d", "corr2d", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh", "unfold"]
+
+IntOrPair = int | Sequence[int]
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Two-dimensional cross-correlation of a batch of images with a bank of kernels:
+
+        y[n,o,i,j] = bias[o] + sum over c, u, v of  x[n,c, i*stride-padding+u*dilation, j*stride-padding+v*dilation] * w[o,c,u,v]
+
+    where x is zero outside the image. Deep learning calls it convolution; the kernel is not flipped.
+
+    Args:
+        input: x, (batch, in_channels, height, width), or (in_channels, height, width) without a batch.
+        weight: w, (out_channels, in_channels / groups, kernel_height, kernel_width).
+        bias: (out_channels,) or None.
+        stride, dilation: an int or a pair (vertical, horizontal), at least 1.
+        padding: likewise, at least 0; 'valid' (none) or 'same' (output as large as the input, for stride 1; an
+            odd row or column goes below or to the right).
+        groups: channels fall into so many groups that do not see each other.
+
+    Returns: y, (batch, out_channels, out_height, out_width), without the batch if input had none, where
+        out = floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1.
+
+    Raises: ValueError for shapes and parameters that do not fit, TypeError for dtypes, always naming the argument.
+
+    Source: Dive into Deep Learning, section "Convolutions for Images"; torch.nn.functional.conv2d for the conventions.
+    """
+    _check_images("conv2d", input, weight, bias)
+    strides, dilations = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
+    x = input if input.ndim == 4 else input.unsqueeze(0)
+    if isinstance(padding, str):
+        x, paddings = _pad_for(padding, x, weight, strides, dilations)
+    else:
+        paddings = _pair("conv2d", "padding", padding)
+    geometry = conv_geometry("conv2d", x.shape, weight.shape, strides, paddings, dilations, groups)  # type: ignore[arg-type]
+    return _finish("conv2d", conv.conv2d(x, weight, geometry), bias, input)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    output_padding: IntOrPair = 0,
+    groups: int = 1,
+    dilation: IntOrPair = 1,
+) -> Tensor:
+    """The transposed convolution: conv2d's map from y back to the shape of x, which is also its gradient for x.
+
+        x[n,c,h,k] = bias[c] + sum over all o, i, j, u, v with h = i*stride-padding+u*dilation, k = j*stride-padding+v*dilation
+                     of  y[n,o,i,j] * w[o,c,u,v]
+
+    Args:
+        input: y, (batch, in_channels, height, width) or without the batch.
+        weight: w, (in_channels, out_channels / groups, kernel_height, kernel_width).
+        bias: (out_channels,) or None.
+        stride, padding, dilation, groups: those of the convolution that is transposed.
+        output_padding: rows and columns to add below and to the right: of the sizes that a
+            strided convolution maps to the size of y, which one is meant.
+
+    Returns: (batch, out_channels, out_height, out_width) with
+        out = (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1 + output_padding.
+
+    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
+    """
+    _check_images("conv_transpose2d", input, weight, None)
+    y = input if input.ndim == 4 else input.unsqueeze(0)
+    pairs = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    settled = [_pair("conv_transpose2d", argument, value) for argument, value in pairs.items()]
+    geometry = transposed_geometry("conv_transpose2d", y.shape, weight.shape, *settled, groups)  # type: ignore[arg-type]
+    return _finish("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias, input)
+
+
+def corr2d(X: Tensor, K: Tensor) -> Tensor:  # noqa: N803  (the book's names)
+    """The book's two-dimensional cross-correlation: Y[i, j] = sum over u, v of X[i+u, j+v] * K[u, v].
+
+    X is one image (height, width), K one kernel (kh, kw); the result is (height - kh + 1, width - kw + 1).
+    """
+    for name, matrix in (("X", X), ("K", K)):
+        if matrix.ndim != 2:
+            raise ValueError(f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d for batches.")
+    return conv2d(X.reshape(1, 1, *X.shape), K.reshape(1, 1, *K.shape)).squeeze(0).squeeze(0)
+
+
+def unfold(
+    input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
+) -> Tensor:
+    """The windows that a convolution looks at, as columns ("im2col"): with them convolution is one matrix product,
+
+        conv2d(x, w) = w.reshape(out_channels, -1) @ unfold(x, kernel)    (up to the shape of the image).
+
+    Input (batch, channels, height, width) or without batch; result (batch, channels * kh * kw, windows), columns in
+    row-major order of the window's place, rows in row-major order of (channel, u, v).
+    """
+    _check_floats("unfold", input)
+    if input.ndim not in (3, 4):
+        raise ValueError(f"unfold: input must be (batch, channels, height, width), got shape {input.shape}.")
+    names = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
+    kernel, dilations, paddings, strides = (_pair("unfold", name, value) for name, value in names.items())
+    x = input if input.ndim == 4 else input.unsqueeze(0)
+    w_shape = (1, x.shape[1], *kernel)
+    height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]  # type: ignore[arg-type]
+    x = index.pad(x, [(0, 0), (0, 0), (paddings[0], paddings[0]), (paddings[1], paddings[1])])
+    taps = [
+        x[:, :, u * dilations[0] :, v * dilations[1] :][:, :, : height * strides[0] : strides[0], : width * strides[1] : strides[1]]
+        for u in range(kernel[0])
+        for v in range(kernel[1])
+    ]
+    columns = index.stack(taps, dim=2).reshape(x.shape[0], -1, height * width)
+    return columns if input.ndim == 4 else columns.squeeze(0)
+
+
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last axis on."""
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'.")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}.")
+    last = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)][::-1]
+    widths = [(0, 0)] * (input.ndim - len(last)) + last
+    result = index.pad(input, widths)
+    if value != 0:
+        inside = index.pad(input._constant(input.detach().new_ones(input.shape).array), widths) == 1
+        result = where(inside, result, value)
+    return result
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x w^T + bias for x (..., in_features), w (out_features, in_features), bias (out_features,)."""
+    y = input @ weight.T
+    return y if bias is None else y + bias
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(input - target)^2, averaged ('mean'), added up ('sum') or as it is ('none')."""
+    if input.shape != target.shape:
+        raise ValueError(f"mse_loss: input {input.shape} and target {target.shape} must have one shape.")
+    reductions = {"mean": Tensor.mean, "sum": Tensor.sum, "none": lambda squares: squares}
+    if reduction not in reductions:
+        raise ValueError(f"mse_loss: reduction={reduction!r} must be one of {', '.join(map(repr, reductions))}.")
+    return reductions[reduction]((input - target) ** 2)  # type: ignore[no-any-return]
+
+
+# --- settling arguments --------------------------------------------------------------------------------------
+
+
+def _pair(name: str, argument: str, value: IntOrPair) -> Pair:
+    """An int for both directions, or two ints (vertical, horizontal)."""
+    pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, Sequence) else ()
+    if len(pair) != 2 or not all(isinstance(number, int) for number in pair):
+        raise TypeError(f"{name}: {argument}={value!r} must be an int or a pair of ints (vertical, horizontal).")
+    return pair
+
+
+def _check_floats(name: str, *tensors: Tensor) -> None:
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: needs tensors, got {type(tensor).__name__}; make one with minigrad.tensor(data).")
+        if not tensor.is_floating_point():
+            raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float().")
+
+
+def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    _check_floats(name, input, weight, *(() if bias is None else (bias,)))
+    if weight.ndim != 4:
+        raise ValueError(
+            f"{name}: weight has shape {weight.shape}, but must have 4 dimensions (out_channels, in_channels / groups, "
+            "kernel_height, kernel_width); one kernel K alone is K.reshape(1, 1, *K.shape)."
+        )
+    if input.ndim not in (3, 4):
+        raise ValueError(
+            f"{name}: input has shape {input.shape}, but must be (batch, channels, height, width) or (channels, height, width); "
+            "one image X alone is X.reshape(1, 1, *X.shape)."
+        )
+
+
+def _pad_for(padding: str, x: Tensor, weight: Tensor, stride: Pair, dilation: Pair) -> tuple[Tensor, Pair]:
+    """Padding by name, as numbers that are equal on both sides; an odd one out is added to the image right away."""
+    if padding == "valid":
+        return x, (0, 0)
+    if padding != "same":
+        raise ValueError(f"conv2d: padding={padding!r} must be an int, a pair of ints, 'valid' or 'same'.")
+    if stride != (1, 1):
+        raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}; give the padding as numbers.")
+    totals = [dilation[axis] * (weight.shape[2 + axis] - 1) for axis in (0, 1)]
+    if totals[0] % 2 or totals[1] % 2:
+        x = index.pad(x, [(0, 0), (0, 0), (0, totals[0] % 2), (0, totals[1] % 2)])
+    return x, (totals[0] // 2, totals[1] // 2)
+
+
+def _finish(name: str, y: Tensor, bias: Tensor | None, input: Tensor) -> Tensor:
+    """Adds the bias to every place of its channel, and takes the batch axis off again if the input had none."""
+    if bias is not None:
+        channels = y.shape[1]
+        if bias.shape != (channels,):
+            raise ValueError(f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected ({channels},).")
+        y = y + bias.reshape(channels, 1, 1)
+    return y if input.ndim == 4 else y.squeeze(0)

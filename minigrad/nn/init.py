@@ -1,0 +1,24 @@
+"""Initial values for parameters, written in place. Random numbers come from `minigrad.manual_seed`'s generator."""
+
+import math
+
+from minigrad.autograd import no_grad
+from minigrad.creation import rand
+from minigrad.tensor import Tensor
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Fills `tensor` with random numbers spread evenly over [a, b)."""
+    with no_grad():
+        numbers = rand(tensor.shape, dtype="float64") * (b - a) + a  # drawn on the host: the same on every device
+        return tensor.copy_(numbers.to(tensor.dtype).to(tensor.device))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0) -> Tensor:
+    """Fills a weight uniformly over +-sqrt(6 / ((1 + a^2) fan_in)), He et al. 2015: signals keep their size through relus.
+
+    fan_in is the number of inputs each output sums over: all axes but the first. `a` is the slope of a leaky relu.
+    """
+    fan_in = math.prod(tensor.shape[1:])
+    bound = math.sqrt(6.0 / ((1.0 + a * a) * fan_in)) if fan_in else 0.0
+    return uniform_(tensor, -bound, bound)

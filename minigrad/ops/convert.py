@@ -1,0 +1,80 @@
+"""Operations that change what an element is or where it lives: dtype, device, and a copy of its own."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Array, Function, Tensor
+from minigrad.dtypes import float32
+
+
+class Cast(Function):
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+
+    def forward(self, x: Array) -> Array:
+        self.x_dtype = x.dtype
+        return self.device.astype(x, self.dtype)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return cast(dy, self.x_dtype)
+
+
+def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """y = x in another dtype, dx = dy in x's. Conversions to integers and bools cut the graph: they have no gradient."""
+    if input.dtype == dtype:
+        return input
+    return Cast(dtype)(input if dtype.kind == "f" else input.detach())
+
+
+def as_float(input: Tensor) -> Tensor:
+    """A floating-point tensor as it is, integers and bools as float32."""
+    return input if input.dtype.kind == "f" else cast(input, float32)
+
+
+def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both operands in one dtype. Bools and integers join a float; float32 and float64 do not mix by themselves."""
+    if x.dtype == y.dtype:
+        return x, y
+    if x.dtype.kind == y.dtype.kind == "f":
+        raise TypeError(
+            f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a precision for "
+            "you: convert one with .float() or .double()."
+        )
+    if x.dtype.kind == "f":
+        dtype = x.dtype
+    elif y.dtype.kind == "f":
+        dtype = y.dtype
+    else:
+        dtype = np.promote_types(x.dtype, y.dtype)
+    return cast(x, dtype), cast(y, dtype)
+
+
+class ToDevice(Function):
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    def forward(self, x: Array) -> Array:
+        self.source, self.device = self.device, self.target  # the result belongs to the target
+        return self.target.from_numpy(self.source.to_numpy(x).copy())
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return ToDevice(self.source)(dy)
+
+
+def to_device(input: Tensor, target: Any) -> Tensor:
+    """y = x on another device, dx = dy brought back."""
+    return input if input.device is target else ToDevice(target)(input)
+
+
+class Clone(Function):
+    def forward(self, x: Array) -> Array:
+        return self.device.copy(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy
+
+
+def clone(input: Tensor) -> Tensor:
+    """y = x in memory of its own, dx = dy."""
+    return Clone()(input)

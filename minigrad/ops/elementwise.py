@@ -1,0 +1,322 @@
+"""Operations that treat each element by itself. Operands are broadcast to one shape first (`reduce.broadcast`)."""
+
+from minigrad.autograd import Array, Function, Tensor
+from minigrad.ops.convert import as_float, same_dtype
+from minigrad.ops.reduce import broadcast, broadcast_shape, broadcast_to
+
+# --- one operand -------------------------------------------------------------------------------------------
+
+
+class Neg(Function):
+    def forward(self, x: Array) -> Array:
+        return self.device.neg(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return -dy
+
+
+def neg(input: Tensor) -> Tensor:
+    """y = -x, dx = -dy."""
+    return Neg()(input)
+
+
+class Exp(Function):
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return self.device.exp(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy * self.output
+
+
+def exp(input: Tensor) -> Tensor:
+    """y = e^x, dx = dy * y."""
+    return Exp()(as_float(input))
+
+
+class Log(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.log(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy / x
+
+
+def log(input: Tensor) -> Tensor:
+    """y = ln x, dx = dy / x. -inf at 0, NaN for negative x."""
+    return Log()(as_float(input))
+
+
+class Abs(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.abs(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy * sign(x)
+
+
+def abs(input: Tensor) -> Tensor:
+    """y = |x|, dx = dy * sign(x); at 0, where |x| has no derivative, 0."""
+    return Abs()(input)
+
+
+def sign(input: Tensor) -> Tensor:
+    """-1, 0 or 1 by the sign of x. Its derivative is 0 wherever it has one, so it is not recorded."""
+    return input._constant(input.device.sign(input.array))
+
+
+class Relu(Function):
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return self.device.relu(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return where(self.output > 0, dy, 0)
+
+
+def relu(input: Tensor) -> Tensor:
+    """y = max(x, 0), dx = dy where x > 0, else 0. NaN passes through."""
+    return Relu()(input)
+
+
+class Sigmoid(Function):
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return self.device.sigmoid(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output
+        return dy * y * (1 - y)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """y = 1 / (1 + e^-x), dx = dy * y * (1 - y)."""
+    return Sigmoid()(as_float(input))
+
+
+class Tanh(Function):
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return self.device.tanh(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output
+        return dy * (1 - y * y)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """y = tanh x, dx = dy * (1 - y^2)."""
+    return Tanh()(as_float(input))
+
+
+# --- two operands ------------------------------------------------------------------------------------------
+
+
+class Add(Function):
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.add(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor]:
+        return dz, dz
+
+
+def add(input: Tensor, other: Tensor) -> Tensor:
+    """z = x + y, dx = dz, dy = dz."""
+    return Add()(*_operands(input, other))
+
+
+class Sub(Function):
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.sub(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor | None]:
+        return dz, -dz if self.needs_grad[1] else None
+
+
+def sub(input: Tensor, other: Tensor) -> Tensor:
+    """z = x - y, dx = dz, dy = -dz."""
+    return Sub()(*_operands(input, other))
+
+
+class Mul(Function):
+    saves_inputs = "partners"
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.mul(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, y = self.inputs
+        return dz * y if self.needs_grad[0] else None, dz * x if self.needs_grad[1] else None
+
+
+def mul(input: Tensor, other: Tensor) -> Tensor:
+    """z = x * y, dx = dz * y, dy = dz * x."""
+    return Mul()(*_operands(input, other))
+
+
+class Div(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.div(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, y = self.inputs
+        dx = dz / y
+        return dx, -dx * (x / y) if self.needs_grad[1] else None
+
+
+def div(input: Tensor, other: Tensor) -> Tensor:
+    """z = x / y, dx = dz / y, dy = -dz * x / y^2. Integers are divided as float32."""
+    return Div()(*_operands(as_float(input), as_float(other)))
+
+
+class Pow(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.power(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, y = self.inputs
+        dx = dz * where(y == 0, 0, y * x ** (y - 1)) if self.needs_grad[0] else None
+        # x^y ln x tends to 0 as x does, for y >= 0; the formula would give 0 * -inf
+        dy = dz * where((x == 0) & (y >= 0), 0, x**y * log(x)) if self.needs_grad[1] else None
+        return dx, dy
+
+
+class PowScalar(Function):
+    saves_inputs = "all"
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Array) -> Array:
+        return self.device.power(x, self.exponent)
+
+    def backward(self, dz: Tensor) -> Tensor | None:
+        (x,) = self.inputs
+        return None if self.exponent == 0 else dz * (self.exponent * x ** (self.exponent - 1))
+
+
+def pow(input: Tensor, exponent: Tensor | float) -> Tensor:
+    """z = x^y, dx = dz * y * x^(y-1), dy = dz * x^y * ln x. The exponent is a number or a tensor."""
+    if isinstance(exponent, (int, float)):
+        return PowScalar(exponent)(as_float(input) if isinstance(exponent, float) or exponent < 0 else input)
+    return Pow()(*_operands(input, exponent))
+
+
+class Maximum(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.maximum(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.inputs
+        shared = where(x == y, dz / 2, dz)
+        return where(x < y, 0, shared), where(y < x, 0, shared)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """z = the larger of x and y; dz goes to it, half to each where they are equal (as in PyTorch). NaN if either is."""
+    return Maximum()(*_operands(input, other))
+
+
+class Where(Function):
+    def __init__(self, condition: Tensor) -> None:
+        self.condition, self.version = condition, condition.version.count
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.where(self.condition.array, x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor]:
+        condition = self._unchanged(self.condition, self.version)
+        return where(condition, dz, 0), where(condition, 0, dz)
+
+
+def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Tensor:
+    """z = x where the bool tensor `condition` holds, else y; dz goes where the value came from."""
+    if condition.dtype.kind != "b":
+        raise TypeError(f"where: condition must be a bool tensor such as x > 0, got {condition.dtype}.")
+    like = next((x for x in (input, other) if not isinstance(x, (int, float))), condition)
+    x, y = _operands(like._as_operand(input), other)
+    if condition.device is not x.device:
+        raise TypeError(f"where: condition is on {condition.device}, operands on {x.device}; move one with .to(device).")
+    shape = broadcast_shape(condition.shape, x.shape)
+    return Where(broadcast_to(condition, shape))(broadcast_to(x, shape), broadcast_to(y, shape))
+
+
+def _compare(name: str, input: Tensor, other: Tensor | float) -> Tensor:
+    x, y = _operands(input.detach(), other)
+    return x._constant(getattr(x.device, name)(x.array, y.array))
+
+
+def eq(input: Tensor, other: Tensor | float) -> Tensor:
+    """x == y, elementwise, as bool. Comparisons have no gradient."""
+    return _compare("equal", input, other)
+
+
+def ne(input: Tensor, other: Tensor | float) -> Tensor:
+    """x != y, elementwise; true for NaN."""
+    return logical_not(eq(input, other))
+
+
+def lt(input: Tensor, other: Tensor | float) -> Tensor:
+    """x < y, elementwise; false for NaN, as are all but `ne`."""
+    return _compare("less", input, other)
+
+
+def le(input: Tensor, other: Tensor | float) -> Tensor:
+    """x <= y, elementwise."""
+    return _compare("less_equal", input, other)
+
+
+def gt(input: Tensor, other: Tensor | float) -> Tensor:
+    """x > y, elementwise."""
+    return lt(input._as_operand(other), input)
+
+
+def ge(input: Tensor, other: Tensor | float) -> Tensor:
+    """x >= y, elementwise."""
+    return le(input._as_operand(other), input)
+
+
+def logical_and(input: Tensor, other: Tensor) -> Tensor:
+    """x & y for bool tensors: a product of zeros and ones."""
+    return _logical("mul", "&", input, other)
+
+
+def logical_or(input: Tensor, other: Tensor) -> Tensor:
+    """x | y for bool tensors: the larger of zeros and ones."""
+    return _logical("maximum", "|", input, other)
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """~x for bool tensors: equal to false."""
+    return _logical("equal", "~", input, False)
+
+
+def _logical(name: str, symbol: str, input: Tensor, other: Tensor | bool) -> Tensor:
+    x, y = _operands(input, other)
+    if x.dtype.kind != "b":
+        raise TypeError(f"{symbol} is for bool tensors such as x > 0, got {input.dtype}.")
+    return _compare(name, x, y)
+
+
+def _operands(x: Tensor, y: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
+    y = x._as_operand(y)
+    if x.device is not y.device:
+        raise TypeError(f"operands are on {x.device} and {y.device}; move one of them with .to(device).")
+    return broadcast(*same_dtype(x, y))

@@ -1,0 +1,143 @@
+"""Taking elements out by an index and putting them back at it, each the other's gradient; and joining tensors.
+
+Flipping is taking out with a step of -1; padding is putting into something larger.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autograd import Array, Function, Tensor
+from minigrad.ops.shape import normal_axes, reshape
+
+Shape = tuple[int, ...]
+Key = tuple[Any, ...]
+
+
+def normal_key(key: Any) -> Key:
+    """An index as back ends take it: a tuple of ints, slices, None, NumPy index and mask arrays, and one Ellipsis.
+
+    Index tensors and lists are copied to the host, where the shape of a result is decided. They are a few integers;
+    the data they select stays on its device. (The Ellipsis makes NumPy return an array also for a single element.)
+    """
+    parts = tuple([_normal_part(part) for part in (key if isinstance(key, tuple) else (key,))])
+    return parts if any([part is Ellipsis for part in parts]) else (*parts, Ellipsis)
+
+
+def _normal_part(part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, (int, slice)):
+        return part
+    array = np.array(part.numpy() if hasattr(part, "creator") else part)  # a copy: the caller may write into his own
+    if array.size == 0 and array.dtype.kind == "f":  # x[[]]
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        raise IndexError(f"an index must be made of integers, slices, None, ... or bool masks; got {part!r}.")
+    return array
+
+
+def is_basic(key: Key) -> bool:
+    """Whether a normal key has only ints, slices, None and Ellipsis, so that it never names an element twice."""
+    return not any([isinstance(part, np.ndarray) for part in key])
+
+
+class GetItem(Function):
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.is_view = is_basic(key)
+
+    def forward(self, x: Array) -> Array:
+        self.x_shape = x.shape
+        return self.device.getitem(x, self.key)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Put(self.key, self.x_shape)(dy)
+
+
+class Put(Function):
+    """y = 0, then y[key] += x."""
+
+    def __init__(self, key: Key, shape: Shape) -> None:
+        self.key, self.y_shape = key, shape
+
+    def forward(self, x: Array) -> Array:
+        return self.device.put(x, self.key, self.y_shape)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return GetItem(self.key)(dy)
+
+
+def getitem(input: Tensor, key: Any) -> Tensor:
+    """y = x[key]; dx is 0 but for dx[key] += dy. Ints, slices, None, Ellipsis, integer and bool arrays, as in NumPy."""
+    return GetItem(normal_key(key))(input)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
+    """y[.., k, ..] = x[.., indices[.., k, ..], ..] along axis `dim`; the other axes of both are the same."""
+    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in indices.shape])])
+    key[dim] = indices
+    return getitem(input, tuple(key))
+
+
+def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+    """The elements in reverse order along each of `dims`."""
+    given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    axes = normal_axes("flip", input.shape, given)  # type: ignore[arg-type]
+    return GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input)
+
+
+def pad(input: Tensor, widths: Sequence[tuple[int, int]]) -> Tensor:
+    """Zeros around: widths[k] = (before, after) along axis k. dx is the part of dy that is not border."""
+    if min([0, *[width for pair in widths for width in pair]]) < 0:
+        raise ValueError(f"pad: widths {tuple(widths)} must not be negative; to crop, slice: x[..., a:b].")
+    key = [slice(before, before + size) for (before, _), size in zip(widths, input.shape, strict=True)]
+    shape = [before + size + after for (before, after), size in zip(widths, input.shape, strict=True)]
+    return Put((*key, Ellipsis), tuple(shape))(input)
+
+
+class Concatenate(Function):
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, *arrays: Array) -> Array:
+        self.sizes = [array.shape[self.axis] for array in arrays]
+        return self.device.concatenate(arrays, self.axis)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor | None, ...]:
+        lead, start, pieces = (slice(None),) * self.axis, 0, []
+        for needed, size in zip(self.needs_grad, self.sizes, strict=True):
+            pieces.append(dy[(*lead, slice(start, start + size))] if needed else None)
+            start += size
+        return tuple(pieces)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after the other along axis `dim`; each gets its piece of dy."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("cat: needs at least one tensor.")
+    (axis,) = normal_axes("cat", tensors[0].shape, [dim])
+    first = tensors[0].shape
+    for position, tensor in enumerate(tensors):
+        rest = (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
+        if tensor.ndim != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
+            raise ValueError(
+                f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ only along dim={dim}."
+            )
+    return Concatenate(axis)(*tensors)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis `dim`: y[k] = tensors[k] for dim=0."""
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("stack: needs at least one tensor.")
+    shape = tensors[0].shape
+    for position, tensor in enumerate(tensors):
+        if tensor.shape != shape:
+            raise ValueError(f"stack: tensors[{position}] has shape {tensor.shape}, tensors[0] {shape}; they must be equal.")
+    (axis,) = normal_axes("stack", (*shape, 1), [dim])
+    return cat([reshape(tensor, (*shape[:axis], 1, *shape[axis:])) for tensor in tensors], axis)
+
+
+concatenate = cat  # NumPy's name, which PyTorch has too

@@ -1,0 +1,168 @@
+"""Summing over axes and repeating along them, each the other's gradient; and the largest element.
+
+Broadcasting is an operation of its own here, done before an elementwise operation. So `Add.backward` can be
+`return dz, dz`, and what a broadcast operand needs, the sum over the places it was repeated to, is written once.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from minigrad.autograd import Array, Function, Tensor
+from minigrad.ops.index import take_along_dim
+from minigrad.ops.shape import normal_axes, reshape
+
+Shape = tuple[int, ...]
+Dim = int | Sequence[int] | None
+
+
+class BroadcastTo(Function):
+    is_view = True
+
+    def __init__(self, shape: Shape) -> None:
+        self.y_shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.x_shape = x.shape
+        return self.device.broadcast_to(x, self.y_shape)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return SumTo(self.x_shape)(dy)
+
+
+class SumTo(Function):
+    """Sums over every axis that `shape` lacks in front or has with size 1."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.y_shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.x_shape = x.shape
+        lead = len(x.shape) - len(self.y_shape)
+        axes = [axis + lead for axis, size in enumerate(self.y_shape) if size != x.shape[axis + lead]]
+        return self.device.reshape(self.device.sum(x, (*range(lead), *axes)), self.y_shape)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return BroadcastTo(self.x_shape)(dy)
+
+
+def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
+    """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions."""
+    shape = tuple(shape)
+    if input.shape == shape:
+        return input
+    if broadcast_shape(input.shape, shape) != shape:
+        raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 can be repeated.")
+    return BroadcastTo(shape)(input)
+
+
+def broadcast_shape(x: Shape, y: Shape) -> Shape:
+    """The shape two operands are repeated to: aligned from the right, sizes must be equal or 1."""
+    x_full, y_full = (1,) * (len(y) - len(x)) + x, (1,) * (len(x) - len(y)) + y
+    pairs = list(zip(x_full, y_full, strict=True))
+    for a, b in pairs:
+        if a != b and a != 1 and b != 1:
+            raise ValueError(
+                f"shapes {x} and {y} cannot be broadcast together: aligned from the right, {a} meets {b}. "
+                "Sizes must be equal or 1; reshape one operand."
+            )
+    return tuple([b if a == 1 else a for a, b in pairs])
+
+
+def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both operands in their common shape."""
+    if x.shape == y.shape:
+        return x, y
+    shape = broadcast_shape(x.shape, y.shape)
+    return broadcast_to(x, shape), broadcast_to(y, shape)
+
+
+def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
+    """The axes that `dim` (or NumPy's name for it, `axis`) means, sorted; all of them for None."""
+    if dim is not None and axis is not None:
+        raise TypeError(f"{name}: give dim or axis, not both; they are two names for one thing.")
+    chosen = axis if dim is None else dim
+    if chosen is None:
+        return tuple(range(input.ndim))
+    return tuple(sorted(normal_axes(name, input.shape, (chosen,) if isinstance(chosen, int) else tuple(chosen))))
+
+
+def _with_axes(shape: Shape, axes: Shape, keepdim: bool) -> Shape:
+    """`shape` after a reduction over axes: they have size 1, or are gone."""
+    return tuple([1 if axis in axes else size for axis, size in enumerate(shape) if keepdim or axis not in axes])
+
+
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """The sum over `dim` (an axis, several, or all if None); dx repeats dy along the summed axes.
+
+    The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64. `axis` is NumPy's name for `dim`.
+    """
+    axes = _reduced_axes("sum", input, dim, axis)
+    total = SumTo(_with_axes(input.shape, axes, True))(input if input.is_floating_point() else input.long())
+    return total if keepdim else reshape(total, _with_axes(input.shape, axes, False))
+
+
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """The sum over `dim` divided by the number of elements summed; dx = dy / that number. NaN for none."""
+    if not input.is_floating_point():
+        raise TypeError(f"mean: needs a floating-point tensor, got {input.dtype}; convert with .float().")
+    axes = _reduced_axes("mean", input, dim, axis)
+    return sum(input, axes, keepdim) / prod([input.shape[axis] for axis in axes])
+
+
+class Max(Function):
+    saves_inputs = "all"
+    saves_output = True
+
+    def __init__(self, axes: Shape) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        return self.device.max(x, self.axes)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        largest = (x == self.output).to(dy.dtype)
+        return largest * (dy / sum(largest, self.axes, keepdim=True))
+
+
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """The largest element over `dim`; dy goes to it, in equal shares where several are. NaN if there is one."""
+    axes = _reduced_axes("amax", input, dim, axis)
+    _check_not_empty("amax", input.shape, axes)
+    return reshape(Max(axes)(input), _with_axes(input.shape, axes, keepdim))
+
+
+class ValuesAndIndices(NamedTuple):
+    values: Tensor
+    indices: Tensor
+
+
+def max(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+    """The largest element of all, x.max(); or along one axis, with its position: values, indices = x.max(dim).
+
+    Along an axis dy goes to the element at `indices`, the first of the largest; over all, in equal shares to each largest.
+    """
+    if dim is None and axis is None:
+        return amax(input, None, keepdim)
+    (along,) = _reduced_axes("max", input, dim, axis)
+    indices = argmax(input, along, keepdim=True)
+    values = take_along_dim(input, indices, along)
+    shape = _with_axes(input.shape, (along,), keepdim)
+    return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+    """The position (int64) of the first largest element along `dim`; in the flattened tensor if None."""
+    if dim is None and axis is None:
+        flat = argmax(reshape(input, (-1,)), 0)
+        return reshape(flat, (1,) * input.ndim) if keepdim else flat
+    axes = _reduced_axes("argmax", input, dim, axis)
+    _check_not_empty("argmax", input.shape, axes)
+    indices = input._constant(input.device.argmax(input.array, axes[0]))
+    return reshape(indices, _with_axes(input.shape, axes, keepdim))
+
+
+def _check_not_empty(name: str, shape: Shape, axes: Shape) -> None:
+    if 0 in [shape[axis] for axis in axes]:
+        raise ValueError(f"{name}: shape {shape} has no elements along axes {axes}, so there is no largest.")

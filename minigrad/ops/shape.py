@@ -1,0 +1,106 @@
+"""Operations that arrange the same elements under another shape; where the device can, they are views."""
+
+from collections.abc import Sequence
+from math import prod
+
+from minigrad.autograd import Array, Function, Tensor
+
+Shape = tuple[int, ...]
+
+
+def normal_axes(name: str, shape: Shape, axes: Sequence[int]) -> Shape:
+    """`axes` of a tensor of this shape counted from the front, checked; `name` is the caller, for the errors."""
+    rank = len(shape)
+    for axis in axes:
+        if not -rank <= axis < rank:
+            raise IndexError(f"{name}: dim={axis} does not exist in shape {shape}; it has {rank} dimensions.")
+    normal = tuple([axis % rank for axis in axes])
+    if len(set(normal)) != len(normal):
+        raise ValueError(f"{name}: dim={tuple(axes)} names a dimension of shape {shape} twice.")
+    return normal
+
+
+class Reshape(Function):
+    is_view = True
+
+    def __init__(self, shape: Shape) -> None:
+        self.y_shape = shape
+
+    def forward(self, x: Array) -> Array:
+        self.x_shape = x.shape
+        return self.device.reshape(x, self.y_shape)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Reshape(self.x_shape)(dy)
+
+
+def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left"."""
+    sizes = _sizes(shape)
+    if -1 in sizes:
+        known = -prod(sizes)
+        if sizes.count(-1) > 1 or known <= 0 or input.numel() % known:
+            raise ValueError(f"reshape: cannot infer the size -1 in {sizes} for shape {input.shape} of {input.numel()} elements.")
+        sizes = tuple([input.numel() // known if size == -1 else size for size in sizes])
+    if prod(sizes) != input.numel() or any([size < 0 for size in sizes]):
+        raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {sizes} has {prod(sizes)}.")
+    return input if sizes == input.shape else Reshape(sizes)(input)
+
+
+def _sizes(arguments: tuple[int | Sequence[int], ...]) -> Shape:
+    """Sizes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
+    sizes = arguments[0] if len(arguments) == 1 and not isinstance(arguments[0], int) else arguments
+    return tuple(sizes)  # type: ignore[arg-type]
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Joins the axes from start_dim to end_dim, both included, into one."""
+    if input.ndim == 0:
+        return reshape(input, 1)
+    (start,), (end,) = normal_axes("flatten", input.shape, [start_dim]), normal_axes("flatten", input.shape, [end_dim])
+    if start > end:
+        raise ValueError(f"flatten: start_dim={start_dim} comes after end_dim={end_dim} in shape {input.shape}.")
+    return reshape(input, (*input.shape[:start], prod(input.shape[start : end + 1]), *input.shape[end + 1 :]))
+
+
+class Permute(Function):
+    is_view = True
+
+    def __init__(self, axes: Shape) -> None:
+        self.axes = axes
+
+    def forward(self, x: Array) -> Array:
+        return self.device.permute(x, self.axes)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Permute(tuple(sorted(range(len(self.axes)), key=self.axes.__getitem__)))(dy)  # the inverse permutation
+
+
+def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+    """y.shape[k] = x.shape[dims[k]]: the axes in another order."""
+    axes = normal_axes("permute", input.shape, _sizes(dims))
+    if len(axes) != input.ndim:
+        raise ValueError(f"permute: dims={axes} must name every dimension of shape {input.shape} once.")
+    return Permute(axes)(input)
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Exchanges two axes."""
+    axes = list(range(input.ndim))
+    (a,), (b,) = normal_axes("transpose", input.shape, [dim0]), normal_axes("transpose", input.shape, [dim1])
+    axes[a], axes[b] = b, a
+    return Permute(tuple(axes))(input)
+
+
+def squeeze(input: Tensor, dim: int | None = None) -> Tensor:
+    """Drops the axes of size 1, or the one at `dim` if it has size 1."""
+    chosen = range(input.ndim) if dim is None else normal_axes("squeeze", input.shape, [dim])
+    return reshape(input, [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen])
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Inserts an axis of size 1 at `dim`."""
+    shape = list(input.shape)
+    (position,) = normal_axes("unsqueeze", (*input.shape, 1), [dim])
+    shape.insert(position, 1)
+    return reshape(input, shape)

@@ -1,0 +1,411 @@
+"""Tensor: an array on a device, its gradient, and its place in the graph. Operators and methods are those of `ops`.
+
+A Tensor is small: the array, the device it lives on, the Function that made it (its *creator*; None for a leaf), and a
+version counter that counts writes in place. Views of one memory share one counter, so the backward walk
+notices when a saved value has been overwritten and raises instead of computing a wrong gradient.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+from weakref import ref
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad import autograd
+from minigrad.autograd import Array, Function, RemovableHandle
+from minigrad.backends import get_backend
+from minigrad.backends.base import Backend
+from minigrad.dtypes import ALL, as_array, as_dtype, float32, float64, int64
+from minigrad.ops import convert, elementwise, index, matmul, reduce
+from minigrad.ops import shape as shaping
+
+Number = int | float  # Tensor has methods called float and bool, which hide the types inside the class
+_OPERAND_TYPES = (bool, int, float, np.bool_, np.integer, np.floating, np.ndarray)
+
+
+class Version:
+    """Counts the writes to one memory. `copied` says that the memory only stands for another: writing it is an error."""
+
+    __slots__ = ("copied", "count")
+
+    def __init__(self, copied: bool = False) -> None:
+        self.count, self.copied = 0, copied
+
+
+class Tensor:
+    """An n-dimensional array that can be differentiated. Made by `minigrad.tensor` and friends, or by operations.
+
+    `shape` (tuple of ints), `dtype` (NumPy dtype), `device` (Backend), `requires_grad`, and for leaves `grad`: the
+    gradient, a Tensor of the same shape, summed over all `backward()` calls since it was last reset.
+    """
+
+    __slots__ = ("__weakref__", "array", "creator", "device", "grad", "hooks", "requires_grad", "version")
+
+    array: Array  # of the type of `device`; write it only through the tensor, which counts versions
+    creator: Function | None
+    grad: "Tensor | None"
+    hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
+
+    def __init__(
+        self, array: Array, device: Backend | None = None, creator: Function | None = None, version: Version | None = None
+    ) -> None:
+        if device is None:
+            raise TypeError("Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0]).")
+        self.array = array
+        self.device = device
+        self.creator = creator
+        self.requires_grad = creator is not None
+        self.version = Version() if version is None else version
+        self.grad = None
+        self.hooks = None
+
+    # --- what the floors below ask of a tensor ------------------------------------------------------------
+
+    def _result(self, array: Array, function: Function, recorded: bool) -> "Tensor":
+        """The tensor that `function`, called on this one, made."""
+        version = None
+        if function.is_view:
+            if function.device.shares_memory(array, self.array):
+                version = self.version
+            elif not function.device.has_views:
+                version = Version(copied=True)
+        return Tensor(array, function.device, function if recorded else None, version)
+
+    def _with_creator(self, creator: Function) -> "Tensor":
+        return Tensor(self.array, self.device, creator, self.version)
+
+    def _constant(self, array: Array) -> "Tensor":
+        """A tensor without history around an array of this tensor's device."""
+        return Tensor(array, self.device)
+
+    def _as_operand(self, value: Any) -> "Tensor":
+        """`value` as the other operand of a binary operation; numbers become constants of this tensor's dtype."""
+        if isinstance(value, Tensor):
+            return value
+        if not isinstance(value, _OPERAND_TYPES):
+            raise TypeError(f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}.")
+        if isinstance(value, np.ndarray):
+            return Tensor(self.device.from_numpy(as_array(value)), self.device)
+        return Tensor(self.device.full((), value, self._dtype_for(value)), self.device)
+
+    def _dtype_for(self, number: Number) -> np.dtype[Any]:
+        """The dtype a number takes when it meets this tensor: its own, unless that cannot hold numbers of the kind."""
+        if self.dtype.kind == "f" or isinstance(number, (bool, np.bool_)):
+            return self.dtype
+        if isinstance(number, (int, np.integer)):
+            return int64 if self.dtype.kind == "b" else self.dtype
+        return float32
+
+    # --- what it is ---------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it: gradients of leaves that require grad are kept in `.grad`."""
+        return self.creator is None
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory without history, for writing parameters: w.data -= lr * w.grad. Writes are still counted."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: "Tensor") -> None:
+        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+            raise ValueError(f".data is {_describe(self)}; cannot replace it by {_describe(value)}.")
+        if value.version is not self.version:  # `w.data -= g` has written already and puts back the same memory
+            self.array = value.array
+            self.version.count += 1
+
+    def size(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        return len(self.shape)
+
+    def numel(self) -> int:
+        """The number of elements."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.kind == "f"
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without dimensions")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.numpy(force=True), separator=", ", prefix="tensor(", precision=4, suppress_small=True)
+        extras = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        extras += "" if self.device.name == "cpu" else f", device={self.device.name!r}"
+        if self.creator is not None:
+            extras += f", creator=<{type(self.creator).__name__}>"
+        elif self.requires_grad:
+            extras += ", requires_grad=True"
+        return f"tensor({body}{extras})"
+
+    # --- gradients ----------------------------------------------------------------------------------------
+
+    def backward(
+        self, gradient: "Tensor | None" = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Adds d<self, gradient>/d(leaf) to `.grad` of every leaf that requires grad.
+
+        A tensor of one element needs no `gradient` (it is 1). The arrays saved for this walk are freed as it passes, unless
+        `retain_graph`; with `create_graph` the gradients are recorded and can be differentiated again. Gradients
+        add up over calls: reset them with `grad = None` or `optimizer.zero_grad()`.
+        """
+        autograd.backward([self], [gradient], retain_graph, create_graph)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Marks this leaf as one whose gradient is wanted (or not); returns it."""
+        if self.creator is not None:
+            if requires_grad:
+                return self
+            raise RuntimeError("requires_grad_(False) on the result of an operation; use detach() to leave the graph.")
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float().")
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> "Tensor":
+        """The same memory, outside the graph: no gradient flows through it."""
+        return Tensor(self.array, self.device, None, self.version)
+
+    def retain_grad(self) -> None:
+        """Asks that backward() also sets `.grad` of this tensor, though it is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("retain_grad() on a tensor that does not require grad.")
+        if self.creator is not None:
+            self.creator.retained = ref(self)  # weak: the graph never holds the tensors it made
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> RemovableHandle:
+        """Calls hook(gradient) when this tensor's gradient is complete; what it returns, if not None, replaces it."""
+        if not self.requires_grad:
+            raise RuntimeError("register_hook() on a tensor that does not require grad.")
+        return RemovableHandle(autograd.node_of(self), hook)
+
+    # --- writing in place ---------------------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph that is being built."""
+        value = self._as_operand(value)
+        if autograd.is_grad_enabled():
+            if self.requires_grad and self.creator is None:
+                raise RuntimeError(
+                    "writing in place into a leaf that requires grad would lose its old value from the graph. To update a "
+                    "parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
+                )
+            if self.requires_grad or value.requires_grad:
+                raise RuntimeError(
+                    "x[...] = value is not recorded, so no gradient would flow through it. Compute the pieces and join them "
+                    "with minigrad.stack or minigrad.cat, use minigrad.where, or write under `with minigrad.no_grad():`."
+                )
+        if self.version.copied:
+            raise RuntimeError(
+                f"on {self.device} slices and transposes are copies: writing into one would not change the original. "
+                "Write x[key] = value into the original, or work on x.clone()."
+            )
+        if value.device is not self.device:
+            raise TypeError(f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r}).")
+        key = index.normal_key(key)
+        target = self.device.getitem(self.array, key).shape
+        value = reduce.broadcast_to(value.detach(), target)
+        if self.device.shares_memory(value.array, self.array):
+            value = value.clone()  # x[1:] = x[:-1]
+        self.device.assign(self.array, key, self.device.astype(value.array, self.dtype))
+        self.version.count += 1
+
+    def copy_(self, source: Any) -> Self:
+        """self[...] = source"""
+        self[...] = source
+        return self
+
+    def zero_(self) -> Self:
+        return self.copy_(0)
+
+    def fill_(self, value: Number) -> Self:
+        return self.copy_(value)
+
+    def __iadd__(self, other: Any) -> Self:
+        return self.copy_(self + other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self.copy_(self - other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self.copy_(self * other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self.copy_(self / other)
+
+    # --- to other dtypes, devices and types -----------------------------------------------------------------
+
+    def to(self, target: Any) -> "Tensor":
+        """This tensor in another dtype or on another device ("cpu", "opencl", "reference"); gradients flow back."""
+        if isinstance(target, Backend):
+            return convert.to_device(self, target)
+        if isinstance(target, str) and target not in ALL:
+            return convert.to_device(self, get_backend(target))
+        return convert.cast(self, as_dtype(target))
+
+    def cpu(self) -> "Tensor":
+        return self.to("cpu")
+
+    def float(self) -> "Tensor":
+        return convert.cast(self, float32)
+
+    def double(self) -> "Tensor":
+        return convert.cast(self, float64)
+
+    def long(self) -> "Tensor":
+        return convert.cast(self, int64)
+
+    def bool(self) -> "Tensor":
+        return convert.cast(self, ALL["bool"])
+
+    def numpy(self, *, force: Any = False) -> npt.NDArray[Any]:
+        """The values as a NumPy array, sharing memory on the CPU. Refuses a tensor in a graph: gradients end here.
+
+        `force=True` detaches first.
+        """
+        if self.requires_grad and not force:
+            raise RuntimeError("numpy() of a tensor that requires grad would leave the graph; write x.detach().numpy().")
+        return self.device.to_numpy(self.array)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    __array_priority__ = 1000  # ndarray * tensor is ours to answer
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self.numel() != 1:
+            raise ValueError(f"item() needs a tensor of one element, this one has shape {self.shape}; use tolist().")
+        return self.numpy(force=True).item()
+
+    def tolist(self) -> Any:
+        return self.numpy(force=True).tolist()
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> Any:
+        if self.numel() != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .item() of one element.")
+        return self.item() != 0
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.numel() == 1 else format(str(self), spec)
+
+    def new_full(self, shape: Sequence[int], value: Any) -> "Tensor":
+        """A tensor of this one's dtype and device, filled with `value`."""
+        return self._constant(self.device.full(tuple(shape), value, self.dtype))
+
+    def new_zeros(self, shape: Sequence[int]) -> "Tensor":
+        return self.new_full(shape, 0)
+
+    def new_ones(self, shape: Sequence[int]) -> "Tensor":
+        return self.new_full(shape, 1)
+
+    # --- operations: each is a function of `ops`, where it is explained ---------------------------------------
+
+    clone = convert.clone
+    exp = elementwise.exp
+    log = elementwise.log
+    abs = __abs__ = elementwise.abs
+    sign = elementwise.sign
+    relu = elementwise.relu
+    sigmoid = elementwise.sigmoid
+    tanh = elementwise.tanh
+    maximum = elementwise.maximum
+    add = elementwise.add
+    sub = elementwise.sub
+    mul = elementwise.mul
+    div = elementwise.div
+    pow = __pow__ = elementwise.pow
+    sum = reduce.sum
+    mean = reduce.mean
+    max = reduce.max
+    amax = reduce.amax
+    argmax = reduce.argmax
+    broadcast_to = expand = reduce.broadcast_to
+    reshape = view = shaping.reshape
+    flatten = shaping.flatten
+    permute = shaping.permute
+    transpose = shaping.transpose
+    squeeze = shaping.squeeze
+    unsqueeze = shaping.unsqueeze
+    flip = index.flip
+    matmul = __matmul__ = matmul.matmul
+    eq = elementwise.eq
+    ne = __ne__ = elementwise.ne
+    lt = __lt__ = elementwise.lt
+    le = __le__ = elementwise.le
+    gt = __gt__ = elementwise.gt
+    ge = __ge__ = elementwise.ge
+
+    __getitem__ = index.getitem
+    __neg__ = elementwise.neg
+    __add__ = __radd__ = elementwise.add
+    __mul__ = __rmul__ = elementwise.mul
+    __sub__ = elementwise.sub
+    __truediv__ = elementwise.div
+    __and__ = elementwise.logical_and
+    __or__ = elementwise.logical_or
+    __invert__ = elementwise.logical_not
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return elementwise.sub(self._as_operand(other), self)
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return elementwise.div(self._as_operand(other), self)
+
+    def __rpow__(self, other: Any) -> "Tensor":
+        return elementwise.pow(self._as_operand(other), self)
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return matmul.matmul(self._as_operand(other), self)
+
+    def __eq__(self, other: object) -> Any:
+        return NotImplemented if other is None else elementwise.eq(self, other)
+
+    __hash__ = object.__hash__  # by identity: __eq__ compares elements
+
+    @property
+    def T(self) -> "Tensor":  # noqa: N802  (PyTorch's name)
+        """The transposed matrix."""
+        if self.ndim > 2:
+            raise ValueError(f".T is for matrices, this tensor has shape {self.shape}; use .mT or permute.")
+        return self.permute(*reversed(range(self.ndim)))
+
+    @property
+    def mT(self) -> "Tensor":  # noqa: N802
+        """Every matrix in the last two axes transposed."""
+        return self.transpose(-2, -1)
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {tensor.shape} on {tensor.device}"

@@ -1,0 +1,47 @@
+"""The compiled modules and their compiler flags; everything else about the package is in pyproject.toml."""
+
+import os
+import sys
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
+OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
+
+
+class BuildExt(build_ext):
+    """Adds the flags once the compiler is known: they differ between gcc or clang ("unix") and Microsoft's ("msvc")."""
+
+    def build_extensions(self) -> None:
+        compiler = self.compiler.compiler_type
+        # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
+        parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
+        sanitize = os.environ.get("MINIGRAD_SANITIZE")  # e.g. "address,undefined", see `make sanitize`
+        for extension in self.extensions:
+            extension.extra_compile_args += OPTIMISE.get(compiler, [])
+            if parallel:
+                extension.extra_compile_args += OPENMP.get(compiler, [])
+                extension.extra_link_args += OPENMP["unix"] if compiler != "msvc" else []
+            if sanitize:
+                extension.extra_compile_args += [f"-fsanitize={sanitize}", "-fno-sanitize-recover", "-g", "-O1"]
+                extension.extra_link_args += [f"-fsanitize={sanitize}"]
+        super().build_extensions()
+
+
+# abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
+extensions = [
+    Extension(
+        "minigrad_ext.conv2d",
+        ["minigrad_ext/conv2d.pyx"],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        py_limited_api=True,
+    )
+]
+
+setup(
+    ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3),
+    cmdclass={"build_ext": BuildExt},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
