@@ -1,0 +1,47 @@
+"""What all tests share: the devices they run on, random numbers that are the same every time, and hypothesis's settings.
+
+The OpenCL tests fail where OpenCL is missing. On a machine that cannot have it, MINIGRAD_TEST_WITHOUT_OPENCL=1 skips them.
+"""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+import minigrad
+
+DEVICES = ["reference", "cpu", "opencl"]
+WITHOUT_OPENCL = os.environ.get("MINIGRAD_TEST_WITHOUT_OPENCL") == "1"
+
+# The devices' speeds differ by orders of magnitude, so time says nothing about a test; and no test leaves anything behind in
+# `device` that the next example of hypothesis could see.
+settings.register_profile(
+    "minigrad", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.register_profile("ci", settings.get_profile("minigrad"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "minigrad")
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of each device in turn. During the test it is also the default: tensors live there unless told otherwise."""
+    if request.param == "opencl" and WITHOUT_OPENCL:
+        pytest.skip("MINIGRAD_TEST_WITHOUT_OPENCL=1")
+    before = minigrad.get_default_device()
+    minigrad.set_default_device(request.param)
+    yield request.param
+    minigrad.set_default_device(before)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers for arrays, the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """minigrad's own random numbers (rand, randn, initial weights) start at the same place in every test."""
+    minigrad.manual_seed(0)
