@@ -8,7 +8,7 @@
 """
 
 from minigrad import nn, optim
-from minigrad.autograd import Function, enable_grad, grad, is_grad_enabled, no_grad
+from minigrad.autograd import grad
 from minigrad.backends import get_backend
 from minigrad.creation import (
     arange,
@@ -27,6 +27,7 @@ from minigrad.creation import (
     zeros_like,
 )
 from minigrad.dtypes import bool, float32, float64, int32, int64, uint8
+from minigrad.function import Function, enable_grad, is_grad_enabled, no_grad
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.nn.functional import corr2d
 from minigrad.ops.elementwise import abs, add, div, exp, log, maximum, mul, neg, pow, relu, sigmoid, sign, sub, tanh, where

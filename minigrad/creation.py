@@ -76,10 +76,10 @@ def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of the given shape, every element `value`."""
-    dtype = np.result_type(type(value)) if dtype is None and not isinstance(value, float) else dtype
+    """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
-    result = Tensor(backend.full(_sizes(tuple(shape)), value, as_dtype(dtype or float32)), backend)
+    kind = as_dtype(type(value) if dtype is None else dtype)
+    result = Tensor(backend.full(_sizes((shape,)), value, kind), backend)
     return result.requires_grad_() if requires_grad else result
 
 

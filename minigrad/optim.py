@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from minigrad.autograd import no_grad
+from minigrad.function import no_grad
 from minigrad.tensor import Tensor
 
 

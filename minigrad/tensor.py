@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad import autograd
-from minigrad.autograd import Array, Function, RemovableHandle
+from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, as_array, as_dtype, float32, float64, int64
+from minigrad.function import Array, Function, is_grad_enabled, node_of
 from minigrad.ops import convert, elementwise, index, matmul, reduce
 from minigrad.ops import shape as shaping
 
@@ -86,10 +87,10 @@ class Tensor:
         if not isinstance(value, _OPERAND_TYPES):
             raise TypeError(f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}.")
         if isinstance(value, np.ndarray):
-            return Tensor(self.device.from_numpy(as_array(value)), self.device)
-        return Tensor(self.device.full((), value, self._dtype_for(value)), self.device)
+            return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
+        return Tensor(self.device.full((), value.item() if isinstance(value, np.generic) else value, self._dtype_for(value)), self.device)
 
-    def _dtype_for(self, number: Number) -> np.dtype[Any]:
+    def _dtype_for(self, number: Any) -> np.dtype[Any]:
         """The dtype a number takes when it meets this tensor: its own, unless that cannot hold numbers of the kind."""
         if self.dtype.kind == "f" or isinstance(number, (bool, np.bool_)):
             return self.dtype
@@ -202,14 +203,14 @@ class Tensor:
         """Calls hook(gradient) when this tensor's gradient is complete; what it returns, if not None, replaces it."""
         if not self.requires_grad:
             raise RuntimeError("register_hook() on a tensor that does not require grad.")
-        return RemovableHandle(autograd.node_of(self), hook)
+        return RemovableHandle(node_of(self), hook)
 
     # --- writing in place ---------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph that is being built."""
         value = self._as_operand(value)
-        if autograd.is_grad_enabled():
+        if is_grad_enabled():
             if self.requires_grad and self.creator is None:
                 raise RuntimeError(
                     "writing in place into a leaf that requires grad would lose its old value from the graph. To update a "
@@ -246,16 +247,16 @@ class Tensor:
     def fill_(self, value: Number) -> Self:
         return self.copy_(value)
 
-    def __iadd__(self, other: Any) -> Self:
+    def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.copy_(self + other)
 
-    def __isub__(self, other: Any) -> Self:
+    def __isub__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.copy_(self - other)
 
-    def __imul__(self, other: Any) -> Self:
+    def __imul__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.copy_(self * other)
 
-    def __itruediv__(self, other: Any) -> Self:
+    def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
         return self.copy_(self / other)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
@@ -361,7 +362,7 @@ class Tensor:
     flip = index.flip
     matmul = __matmul__ = matmul.matmul
     eq = elementwise.eq
-    ne = __ne__ = elementwise.ne
+    ne = elementwise.ne
     lt = __lt__ = elementwise.lt
     le = __le__ = elementwise.le
     gt = __gt__ = elementwise.gt
@@ -390,7 +391,10 @@ class Tensor:
         return matmul.matmul(self._as_operand(other), self)
 
     def __eq__(self, other: object) -> Any:
-        return NotImplemented if other is None else elementwise.eq(self, other)
+        return elementwise.eq(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return elementwise.ne(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
 
     __hash__ = object.__hash__  # by identity: __eq__ compares elements
 

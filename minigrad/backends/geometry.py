@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 Pair = tuple[int, int]
-Shape4 = tuple[int, int, int, int]
+Shape = tuple[int, ...]
 
 _ADDRESSABLE = 2**63 - 1  # bytes: the most that any array can have
 
@@ -20,9 +20,9 @@ class ConvGeometry:
     of the image sizes that lead to the same output size is meant when a stride has cut off a remainder.
     """
 
-    x_shape: Shape4  # (batch, in_channels, height, width)
-    w_shape: Shape4  # (out_channels, in_channels / groups, kernel_height, kernel_width)
-    y_shape: Shape4  # (batch, out_channels, out_height, out_width)
+    x_shape: Shape  # (batch, in_channels, height, width)
+    w_shape: Shape  # (out_channels, in_channels / groups, kernel_height, kernel_width)
+    y_shape: Shape  # (batch, out_channels, out_height, out_width)
     stride: Pair
     padding: Pair
     dilation: Pair
@@ -35,7 +35,7 @@ class ConvGeometry:
 
 
 def conv_geometry(
-    name: str, x_shape: Shape4, w_shape: Shape4, stride: Pair, padding: Pair, dilation: Pair, groups: int
+    name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> ConvGeometry:
     """Geometry of a convolution of an image `x_shape` with a kernel `w_shape`; `name` is the caller, for its errors.
 
@@ -70,7 +70,7 @@ def conv_geometry(
 
 
 def transposed_geometry(
-    name: str, y_shape: Shape4, w_shape: Shape4, stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair, groups: int
+    name: str, y_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair, groups: int
 ) -> ConvGeometry:
     """Geometry of the convolution that `y_shape` would come out of: a transposed convolution runs it backwards.
 
@@ -105,7 +105,7 @@ def transposed_geometry(
     return ConvGeometry(x_shape, w_shape, y_shape, stride, padding, dilation, groups)
 
 
-def _check_parameters(name: str, w_shape: Shape4, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+def _check_parameters(name: str, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
     for argument, value, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
         if min(value) < least:
             raise ValueError(f"{name}: {argument}={value} must be at least {least} in both directions.")
@@ -115,6 +115,6 @@ def _check_parameters(name: str, w_shape: Shape4, stride: Pair, padding: Pair, d
         raise ValueError(f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least 1.")
 
 
-def _check_size(name: str, shape: Shape4) -> None:
+def _check_size(name: str, shape: Shape) -> None:
     if 8 * prod(shape) > _ADDRESSABLE:
         raise ValueError(f"{name}: a result of shape {shape} has {prod(shape):,} elements, more than can be addressed.")

@@ -24,8 +24,8 @@ def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
 
 
 def _sigmoid(x: HostArray) -> HostArray:
-    small = np.exp(-np.abs(x))  # never overflows
-    return np.where(x < 0, small, 1) / (1 + small)
+    small: HostArray = np.exp(-np.abs(x))  # never overflows
+    return np.asarray(np.where(x < 0, small, x.dtype.type(1)) / (1 + small))
 
 
 class Reference(Backend):
@@ -72,13 +72,13 @@ class Reference(Backend):
 
     @_silent
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        return np.sum(x, axis=axes, keepdims=True, dtype=None if x.dtype.kind == "f" else np.int64)
+        return np.asarray(np.sum(x, axis=axes, keepdims=True, dtype=None if x.dtype.kind == "f" else np.int64))
 
     def max(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        return np.max(x, axis=axes, keepdims=True)
+        return np.asarray(np.max(x, axis=axes, keepdims=True))
 
     def argmax(self, x: HostArray, axis: int) -> HostArray:
-        return np.argmax(x, axis=axis, keepdims=True).astype(np.int64)
+        return np.asarray(np.argmax(x, axis=axis, keepdims=True), np.int64)
 
     def reshape(self, x: HostArray, shape: Shape) -> HostArray:
         return x.reshape(shape)
@@ -104,11 +104,13 @@ class Reference(Backend):
         return np.concatenate(arrays, axis)
 
     def assign(self, x: HostArray, key: Any, value: HostArray) -> None:
+        if not x.flags.writeable:
+            raise ValueError("the array is read-only: broadcast, or made from a read-only NumPy array. Write into x.clone().")
         x[key] = value
 
     @_silent
     def matmul(self, x: HostArray, y: HostArray) -> HostArray:
-        return np.matmul(x, y)
+        return np.asarray(np.matmul(x, y))
 
     @_silent
     def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:

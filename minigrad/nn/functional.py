@@ -51,7 +51,7 @@ def conv2d(
         x, paddings = _pad_for(padding, x, weight, strides, dilations)
     else:
         paddings = _pair("conv2d", "padding", padding)
-    geometry = conv_geometry("conv2d", x.shape, weight.shape, strides, paddings, dilations, groups)  # type: ignore[arg-type]
+    geometry = conv_geometry("conv2d", x.shape, weight.shape, strides, paddings, dilations, groups)
     return _finish("conv2d", conv.conv2d(x, weight, geometry), bias, input)
 
 
@@ -85,9 +85,12 @@ def conv_transpose2d(
     """
     _check_images("conv_transpose2d", input, weight, None)
     y = input if input.ndim == 4 else input.unsqueeze(0)
-    pairs = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    settled = [_pair("conv_transpose2d", argument, value) for argument, value in pairs.items()]
-    geometry = transposed_geometry("conv_transpose2d", y.shape, weight.shape, *settled, groups)  # type: ignore[arg-type]
+    strides, paddings = _pair("conv_transpose2d", "stride", stride), _pair("conv_transpose2d", "padding", padding)
+    extras = _pair("conv_transpose2d", "output_padding", output_padding)
+    dilations = _pair("conv_transpose2d", "dilation", dilation)
+    geometry = transposed_geometry(
+        "conv_transpose2d", y.shape, weight.shape, strides, paddings, extras, dilations, groups
+    )
     return _finish("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias, input)
 
 
@@ -119,7 +122,7 @@ def unfold(
     kernel, dilations, paddings, strides = (_pair("unfold", name, value) for name, value in names.items())
     x = input if input.ndim == 4 else input.unsqueeze(0)
     w_shape = (1, x.shape[1], *kernel)
-    height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]  # type: ignore[arg-type]
+    height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]
     x = index.pad(x, [(0, 0), (0, 0), (paddings[0], paddings[0]), (paddings[1], paddings[1])])
     taps = [
         x[:, :, u * dilations[0] :, v * dilations[1] :][:, :, : height * strides[0] : strides[0], : width * strides[1] : strides[1]]

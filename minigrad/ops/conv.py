@@ -14,7 +14,7 @@ are needed. Everything else is reading the right letters off T:
 `conv2d_input_grad` is also known as the transposed convolution.
 """
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 from minigrad.backends.geometry import ConvGeometry
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 from minigrad.dtypes import float32
 
 

@@ -1,8 +1,12 @@
 """Operations that treat each element by itself. Operands are broadcast to one shape first (`reduce.broadcast`)."""
 
-from minigrad.autograd import Array, Function, Tensor
+from typing import Any, TypeAlias
+
+from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import as_float, same_dtype
 from minigrad.ops.reduce import broadcast, broadcast_shape, broadcast_to
+
+Operand: TypeAlias = Any  # a Tensor, or a number or NumPy array, which becomes a constant
 
 # --- one operand -------------------------------------------------------------------------------------------
 
@@ -130,7 +134,7 @@ class Add(Function):
         return dz, dz
 
 
-def add(input: Tensor, other: Tensor) -> Tensor:
+def add(input: Tensor, other: Operand) -> Tensor:
     """z = x + y, dx = dz, dy = dz."""
     return Add()(*_operands(input, other))
 
@@ -143,7 +147,7 @@ class Sub(Function):
         return dz, -dz if self.needs_grad[1] else None
 
 
-def sub(input: Tensor, other: Tensor) -> Tensor:
+def sub(input: Tensor, other: Operand) -> Tensor:
     """z = x - y, dx = dz, dy = -dz."""
     return Sub()(*_operands(input, other))
 
@@ -159,7 +163,7 @@ class Mul(Function):
         return dz * y if self.needs_grad[0] else None, dz * x if self.needs_grad[1] else None
 
 
-def mul(input: Tensor, other: Tensor) -> Tensor:
+def mul(input: Tensor, other: Operand) -> Tensor:
     """z = x * y, dx = dz * y, dy = dz * x."""
     return Mul()(*_operands(input, other))
 
@@ -176,9 +180,9 @@ class Div(Function):
         return dx, -dx * (x / y) if self.needs_grad[1] else None
 
 
-def div(input: Tensor, other: Tensor) -> Tensor:
+def div(input: Tensor, other: Operand) -> Tensor:
     """z = x / y, dx = dz / y, dy = -dz * x / y^2. Integers are divided as float32."""
-    return Div()(*_operands(as_float(input), as_float(other)))
+    return Div()(*_operands(as_float(input), as_float(input._as_operand(other))))
 
 
 class Pow(Function):
@@ -209,10 +213,11 @@ class PowScalar(Function):
         return None if self.exponent == 0 else dz * (self.exponent * x ** (self.exponent - 1))
 
 
-def pow(input: Tensor, exponent: Tensor | float) -> Tensor:
+def pow(input: Tensor, exponent: Operand) -> Tensor:
     """z = x^y, dx = dz * y * x^(y-1), dy = dz * x^y * ln x. The exponent is a number or a tensor."""
     if isinstance(exponent, (int, float)):
-        return PowScalar(exponent)(as_float(input) if isinstance(exponent, float) or exponent < 0 else input)
+        whole = isinstance(exponent, int) and exponent >= 0
+        return PowScalar(exponent if whole else float(exponent))(input if whole else as_float(input))
     return Pow()(*_operands(input, exponent))
 
 
@@ -228,7 +233,7 @@ class Maximum(Function):
         return where(x < y, 0, shared), where(y < x, 0, shared)
 
 
-def maximum(input: Tensor, other: Tensor) -> Tensor:
+def maximum(input: Tensor, other: Operand) -> Tensor:
     """z = the larger of x and y; dz goes to it, half to each where they are equal (as in PyTorch). NaN if either is."""
     return Maximum()(*_operands(input, other))
 
@@ -240,12 +245,13 @@ class Where(Function):
     def forward(self, x: Array, y: Array) -> Array:
         return self.device.where(self.condition.array, x, y)
 
-    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(self, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
         condition = self._unchanged(self.condition, self.version)
-        return where(condition, dz, 0), where(condition, 0, dz)
+        x_grad = where(condition, dz, 0) if self.needs_grad[0] else None
+        return x_grad, where(condition, 0, dz) if self.needs_grad[1] else None
 
 
-def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Tensor:
+def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
     """z = x where the bool tensor `condition` holds, else y; dz goes where the value came from."""
     if condition.dtype.kind != "b":
         raise TypeError(f"where: condition must be a bool tensor such as x > 0, got {condition.dtype}.")
@@ -257,47 +263,47 @@ def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Te
     return Where(broadcast_to(condition, shape))(broadcast_to(x, shape), broadcast_to(y, shape))
 
 
-def _compare(name: str, input: Tensor, other: Tensor | float) -> Tensor:
+def _compare(name: str, input: Tensor, other: Operand) -> Tensor:
     x, y = _operands(input.detach(), other)
     return x._constant(getattr(x.device, name)(x.array, y.array))
 
 
-def eq(input: Tensor, other: Tensor | float) -> Tensor:
+def eq(input: Tensor, other: Operand) -> Tensor:
     """x == y, elementwise, as bool. Comparisons have no gradient."""
     return _compare("equal", input, other)
 
 
-def ne(input: Tensor, other: Tensor | float) -> Tensor:
+def ne(input: Tensor, other: Operand) -> Tensor:
     """x != y, elementwise; true for NaN."""
     return logical_not(eq(input, other))
 
 
-def lt(input: Tensor, other: Tensor | float) -> Tensor:
+def lt(input: Tensor, other: Operand) -> Tensor:
     """x < y, elementwise; false for NaN, as are all but `ne`."""
     return _compare("less", input, other)
 
 
-def le(input: Tensor, other: Tensor | float) -> Tensor:
+def le(input: Tensor, other: Operand) -> Tensor:
     """x <= y, elementwise."""
     return _compare("less_equal", input, other)
 
 
-def gt(input: Tensor, other: Tensor | float) -> Tensor:
+def gt(input: Tensor, other: Operand) -> Tensor:
     """x > y, elementwise."""
     return lt(input._as_operand(other), input)
 
 
-def ge(input: Tensor, other: Tensor | float) -> Tensor:
+def ge(input: Tensor, other: Operand) -> Tensor:
     """x >= y, elementwise."""
     return le(input._as_operand(other), input)
 
 
-def logical_and(input: Tensor, other: Tensor) -> Tensor:
+def logical_and(input: Tensor, other: Operand) -> Tensor:
     """x & y for bool tensors: a product of zeros and ones."""
     return _logical("mul", "&", input, other)
 
 
-def logical_or(input: Tensor, other: Tensor) -> Tensor:
+def logical_or(input: Tensor, other: Operand) -> Tensor:
     """x | y for bool tensors: the larger of zeros and ones."""
     return _logical("maximum", "|", input, other)
 
@@ -307,14 +313,14 @@ def logical_not(input: Tensor) -> Tensor:
     return _logical("equal", "~", input, False)
 
 
-def _logical(name: str, symbol: str, input: Tensor, other: Tensor | bool) -> Tensor:
+def _logical(name: str, symbol: str, input: Tensor, other: Operand) -> Tensor:
     x, y = _operands(input, other)
     if x.dtype.kind != "b":
         raise TypeError(f"{symbol} is for bool tensors such as x > 0, got {input.dtype}.")
     return _compare(name, x, y)
 
 
-def _operands(x: Tensor, y: Tensor | float) -> tuple[Tensor, Tensor]:
+def _operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
     y = x._as_operand(y)
     if x.device is not y.device:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 from minigrad.ops.shape import normal_axes, reshape
 
 Shape = tuple[int, ...]

@@ -1,6 +1,6 @@
 """Matrix products."""
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import same_dtype
 from minigrad.ops.reduce import broadcast_shape, broadcast_to
 from minigrad.ops.shape import reshape

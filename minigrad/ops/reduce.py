@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 from minigrad.ops.index import take_along_dim
 from minigrad.ops.shape import normal_axes, reshape
 
@@ -122,7 +122,7 @@ class Max(Function):
 
     def backward(self, dy: Tensor) -> Tensor:
         (x,) = self.inputs
-        largest = (x == self.output).to(dy.dtype)
+        largest: Tensor = (x == self.output).to(dy.dtype)
         return largest * (dy / sum(largest, self.axes, keepdim=True))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from minigrad.autograd import Array, Function, Tensor
+from minigrad.function import Array, Function, Tensor
 
 Shape = tuple[int, ...]
 

@@ -1,0 +1,188 @@
+"""Function: one differentiable operation. Calling one computes its result and records *who was called on what*.
+
+That record is the graph: every tensor knows the Function that made it (its creator), every Function where the gradients
+of its inputs go (its edges). `autograd.py` walks it backwards.
+
+*Forward speaks arrays, backward speaks Tensors.* `backward` is written with the same differentiable operations as any
+program, so the walk can record it too (`create_graph=True`), and gradients can be differentiated again, to any order.
+
+*Nothing is kept that nobody needs.* A Function holds its inputs or its result only if its own `backward` reads them. It
+never holds the Tensor it made, so a graph has no reference cycles and is freed when its last user lets go.
+
+This file imports nothing of minigrad: of a tensor it uses a few attributes, which `tensor.py` provides.
+"""
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import ReferenceType
+
+if TYPE_CHECKING:  # the name alone, for annotations: at run time nothing above this file is imported
+    from minigrad.tensor import Tensor as Tensor
+else:
+    Tensor = Any
+
+Array: TypeAlias = Any  # each back end has a type of its own
+Node: TypeAlias = Any  # what a gradient belongs to: the Function that made a tensor, or a leaf itself
+
+
+class _GradMode(threading.local):
+    enabled = True
+
+
+_mode = _GradMode()
+_births = itertools.count()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded in this thread."""
+    return _mode.enabled
+
+
+class SetGradMode(contextlib.ContextDecorator):
+    """A context manager, also usable as a decorator, that switches recording on or off."""
+
+    enabled: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # a stack: one object may be entered more than once
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.enabled)
+        _mode.enabled = self.enabled
+
+    def __exit__(self, *exception: object) -> None:
+        _mode.enabled = self._before.pop()
+
+
+class no_grad(SetGradMode):  # noqa: N801  (PyTorch's name)
+    """Inside `with no_grad():` nothing is recorded: for evaluation and for updating parameters."""
+
+    enabled = False
+
+
+class enable_grad(SetGradMode):  # noqa: N801
+    """Inside `with enable_grad():` operations are recorded again, even within `no_grad`."""
+
+    enabled = True
+
+
+class Function:
+    """One differentiable operation; each object is one application of it, a node of the graph.
+
+    A subclass takes the operation's parameters in `__init__` and defines
+
+    - `forward(*arrays) -> array`: the value, through the primitives of `self.device`;
+    - `backward(dy) -> dx` or `(dx0, dx1, ...)`: given the gradient dy of the result (a Tensor shaped like
+      it), the gradient of each input (a Tensor shaped like that input, or None for "none").
+
+    What `backward` reads must be declared, so that nothing else is kept alive:
+
+    - `saves_inputs = "all"` provides `self.inputs`; `"partners"` does so for products, where the gradient
+      of one of two inputs needs only the other: `self.inputs[i]` is there if the other input needs a gradient;
+    - `saves_output = True` provides `self.output`.
+
+    `self.needs_grad[i]` tells `backward` whether anybody asked for the gradient of input i: test it
+    where a gradient is expensive. `is_view = True` says that the result may share the input's memory.
+    """
+
+    __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "needs_grad", "retained", "shape", "spent")
+
+    saves_inputs: str | None = None
+    saves_output = False
+    is_view = False
+
+    device: Any  # the Backend whose primitives `forward` uses
+    edges: tuple[Node | None, ...]  # per input: where its gradient goes; None if it needs none
+    needs_grad: tuple[bool, ...]  # per input: whether the walk under way asks for its gradient
+    hooks: dict[int, Callable[[Tensor], Tensor | None]] | None
+    retained: "ReferenceType[Tensor] | None"  # the result, if it asked for its gradient (retain_grad)
+
+    def forward(self, *arrays: Array) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
+
+    def backward(self, dy: Tensor) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy)")
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        first = inputs[0]
+        self.device = first.device
+        for tensor in inputs:
+            if tensor.device is not first.device or tensor.dtype != first.dtype:
+                raise TypeError(self._mismatch(inputs))
+        array = self.forward(*[tensor.array for tensor in inputs])
+        recorded = _mode.enabled and any([tensor.requires_grad for tensor in inputs])
+        result = first._result(array, self, recorded)
+        if recorded:
+            self._record(inputs, result)
+        return result
+
+    def _record(self, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        self.birth = next(_births)
+        self.shape = result.shape
+        self.hooks = self.retained = None
+        self.spent = False
+        # Edges lead to the Function that had made an input *at this moment*: a tensor written later
+        # in place has a new maker, and gradients of its old value must not go there.
+        self.edges = tuple([node_of(tensor) if tensor.requires_grad else None for tensor in inputs])
+        self._saved: list[Any] | None = None
+        self._output: tuple[Tensor, int] | None = None
+        if self.saves_inputs == "all":
+            self._saved = [(tensor, tensor.version.count) for tensor in inputs]
+        elif self.saves_inputs == "partners":
+            x, y = inputs
+            self._saved = [(x, x.version.count) if y.requires_grad else None,
+                           (y, y.version.count) if x.requires_grad else None]
+        if self.saves_output:
+            # A twin without history: holding the result itself would close a reference cycle.
+            self._output = (result.detach(), result.version.count)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The saved inputs (None for one whose partner needs no gradient), checked to be unchanged."""
+        if self._saved is None:
+            raise RuntimeError(self.gone())
+        return [None if saved is None else self._unchanged(*saved) for saved in self._saved]  # type: ignore[misc]
+
+    @property
+    def output(self) -> Tensor:
+        """The result, checked to be unchanged, with its place in the graph (for higher derivatives)."""
+        if self._output is None:
+            raise RuntimeError(self.gone())
+        return self._unchanged(*self._output)._with_creator(self)
+
+    def _unchanged(self, tensor: Tensor, version: int) -> Tensor:
+        if tensor.version.count != version:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it was in the forward "
+                f"pass, but it has been written in place since (version {tensor.version.count}, saved at {version}). "
+                "Write into a copy (x.clone()), or compute a new tensor instead of changing this one."
+            )
+        return tensor
+
+    def gone(self) -> str:
+        name = type(self).__name__
+        if self.spent:
+            return (
+                f"backward through {name} a second time: the first backward() freed the arrays it had saved. "
+                "Say backward(retain_graph=True) the first time, or compute the result again."
+            )
+        return f"{name}.backward reads inputs or output that the class does not save: set saves_inputs or saves_output."
+
+    def _mismatch(self, inputs: Iterable[Tensor]) -> str:
+        operands = ", ".join(f"{tensor.dtype} {tuple(tensor.shape)} on {tensor.device}" for tensor in inputs)
+        return (
+            f"{type(self).__name__} needs all its tensors on one device and of one dtype, got {operands}. "
+            "Convert with .to(device), .float() or .double()."
+        )
+
+    def release(self) -> None:
+        self._saved = self._output = None
+        self.spent = True
+
+
+def node_of(tensor: Tensor) -> Node:
+    """What the gradient of `tensor` belongs to: the Function that made it, or a leaf itself."""
+    return tensor if tensor.creator is None else tensor.creator
