@@ -1,0 +1,156 @@
+"""Every operation's first and second derivative against finite differences, on every device."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import Function, Tensor
+from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape
+
+MODULES = (conv, convert, elementwise, index, matmul, reduce, shape)
+
+
+def well_apart(x: np.ndarray) -> np.ndarray:
+    """Numbers far from 0 and from each other, for operations with a kink there."""
+    return np.random.default_rng(1).permutation(np.linspace(-1.9, 2.0, x.size)).reshape(x.shape)
+
+
+def positive(x: np.ndarray) -> np.ndarray:
+    return np.abs(x) + 0.3
+
+
+# name: (function, shapes of its inputs), and, where not any numbers will do, how to choose them
+CASES: dict[str, tuple] = {
+    "neg": (lambda x: -x, (2, 3)),
+    "exp": (minigrad.exp, (2, 3)),
+    "log": (minigrad.log, (2, 3), positive),
+    "abs": (minigrad.abs, (2, 3), well_apart),
+    "relu": (minigrad.relu, (2, 3), well_apart),
+    "sigmoid": (minigrad.sigmoid, (2, 3)),
+    "tanh": (minigrad.tanh, (2, 3)),
+    "add": (lambda x, y: x + y, (2, 3), (2, 3)),
+    "add, broadcast": (lambda x, y: x + y, (2, 1), (3,)),
+    "add, scalar": (lambda x: 1.5 + x, (2, 3)),
+    "sub": (lambda x, y: x - y, (2, 3), (3,)),
+    "sub, scalar": (lambda x: 2 - x, (2, 3)),
+    "mul": (lambda x, y: x * y, (2, 3), (2, 3)),
+    "mul, broadcast": (lambda x, y: x * y, (2, 1, 3), (4, 1)),
+    "mul, by itself": (lambda x: x * x, (2, 3)),
+    "div": (lambda x, y: x / y, (2, 3), (3,), positive),
+    "div, scalar": (lambda x: 2 / x, (2, 3), positive),
+    "pow": (lambda x, y: x**y, (2, 3), (2, 3), positive),
+    "pow, scalar base": (lambda x: 1.7**x, (2, 3)),
+    "pow, scalar exponent": (lambda x: x**-1.5, (2, 3), positive),
+    "pow, integer exponent": (lambda x: x**3, (2, 3)),
+    "pow, square": (lambda x: x**2, (2, 3)),
+    "pow, zero": (lambda x: x**0 + x, (2, 3)),
+    "maximum": (minigrad.maximum, (2, 3), (2, 3), well_apart),
+    "where": (lambda x, y: minigrad.where(x > y, x * 2, y * y), (2, 3), (3,), well_apart),
+    "sum": (lambda x: x.sum(), (2, 3)),
+    "sum, dim": (lambda x: x.sum(1), (2, 3, 2)),
+    "sum, dims, keepdim": (lambda x: x.sum((0, -1), keepdim=True) * x, (2, 3, 2)),
+    "mean": (lambda x: x.mean((1, 2)) ** 2, (2, 3, 2)),
+    "amax": (lambda x: x.amax(1) ** 2, (2, 3, 2), well_apart),
+    "max": (lambda x: x.max(), (2, 3), well_apart),
+    "max, dim": (lambda x: x.max(0).values ** 2, (3, 2), well_apart),
+    "broadcast_to": (lambda x: x.broadcast_to((4, 2, 3)) ** 2, (2, 1)),
+    "reshape": (lambda x: x.reshape(3, -1) ** 2, (2, 3)),
+    "flatten": (lambda x: x.flatten(1) ** 2, (2, 3, 2)),
+    "permute": (lambda x: x.permute(2, 0, 1) ** 2, (2, 3, 4)),
+    "transpose": (lambda x: x.transpose(0, 2) ** 2, (2, 3, 4)),
+    "T": (lambda x: x.T @ x, (2, 3)),
+    "squeeze, unsqueeze": (lambda x: x.squeeze(1).unsqueeze(0) ** 2, (2, 1, 3)),
+    "flip": (lambda x: x.flip(0, 2) ** 2, (2, 3, 2)),
+    "getitem, slices": (lambda x: x[1:, ::2, None, -1] ** 2, (3, 4, 2)),
+    "getitem, element": (lambda x: x[1, 0] ** 2, (3, 4)),
+    "getitem, repeated": (lambda x: x[[0, 2, 0, 0]] ** 2, (3, 2)),
+    "getitem, pairs": (lambda x: x[[0, 1, 1], [2, 0, 0]] ** 2, (2, 3)),
+    "getitem, mask": (lambda x: x[x > 0] ** 2, (3, 4), well_apart),
+    "pad": (lambda x: index.pad(x, [(1, 0), (0, 2)]) ** 2, (2, 3)),
+    "F.pad": (lambda x: F.pad(x, (1, 2, 0, 1), value=0.5) ** 2, (2, 3)),
+    "cat": (lambda x, y: minigrad.cat([x, y, x], dim=1) ** 2, (2, 3), (2, 1)),
+    "stack": (lambda x, y: minigrad.stack([x, y], dim=1) ** 2, (2, 3), (2, 3)),
+    "clone": (lambda x: x.clone() ** 2, (2, 3)),
+    "to": (lambda x: x.to("cpu").to("reference") ** 2, (2, 3)),
+    "matmul": (lambda x, y: x @ y, (2, 3), (3, 4)),
+    "matmul, batch": (lambda x, y: x @ y, (2, 1, 2, 3), (4, 3, 2)),
+    "matmul, vectors": (lambda x, y: x @ y, (3,), (3,)),
+    "matmul, row": (lambda x, y: x @ y, (3,), (2, 3, 2)),
+    "matmul, column": (lambda x, y: x @ y, (2, 4, 3), (3,)),
+    "conv2d": (lambda x, w, b: F.conv2d(x, w, b), (2, 2, 4, 3), (3, 2, 2, 2), (3,)),
+    "conv2d, all parameters": (
+        lambda x, w: F.conv2d(x, w, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),
+        (1, 4, 5, 4),
+        (2, 2, 2, 3),
+    ),
+    "conv2d, same, even kernel": (lambda x, w: F.conv2d(x, w, padding="same"), (1, 1, 3, 4), (1, 1, 2, 3)),
+    "conv2d, unbatched": (lambda x, w: F.conv2d(x, w), (1, 3, 3), (1, 1, 2, 2)),
+    "conv_transpose2d": (
+        lambda y, w, b: F.conv_transpose2d(y, w, b, stride=2, padding=1, output_padding=1, groups=2),
+        (1, 2, 2, 3),
+        (2, 1, 3, 2),
+        (2,),
+    ),
+    "conv2d_weight_grad": (
+        lambda x, y: conv.conv2d_weight_grad(x, y, conv.ConvGeometry((1, 1, 4, 4), (2, 1, 2, 2), (1, 2, 2, 2), (2, 2), (0, 0), (1, 1), 1)),
+        (1, 1, 4, 4),
+        (1, 2, 2, 2),
+    ),
+    "unfold": (lambda x: F.unfold(x, (2, 3), dilation=(1, 1), padding=1, stride=2) ** 2, (1, 2, 4, 4)),
+    "corr2d": (minigrad.corr2d, (4, 4), (2, 3)),
+    "linear": (F.linear, (2, 3), (4, 3), (4,)),
+    "mse_loss": (F.mse_loss, (2, 3), (2, 3)),
+}
+
+
+def inputs_of(case: tuple, device: str) -> tuple[Callable[..., Tensor], list[Tensor]]:
+    function, *rest = case
+    choose = rest.pop() if callable(rest[-1]) else lambda x: x
+    generator = np.random.default_rng(0)
+    # one draw for all inputs, so that numbers far from each other are so across inputs too
+    sizes = [int(np.prod(size)) for size in rest]
+    numbers = np.split(choose(generator.standard_normal(sum(sizes))), np.cumsum(sizes)[:-1])
+    arrays = [part.reshape(size) for part, size in zip(numbers, rest, strict=True)]
+    return function, [minigrad.tensor(array, device=device, requires_grad=True) for array in arrays]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_first_derivative(name: str, device: str) -> None:
+    assert minigrad.gradcheck(*inputs_of(CASES[name], device))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_second_derivative(name: str, device: str) -> None:
+    assert minigrad.gradgradcheck(*inputs_of(CASES[name], device))
+
+
+def test_cast_gradients_come_back_in_the_dtype_of_the_input(device: str) -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    (x.double() ** 2).sum().backward()
+    assert x.grad.dtype == minigrad.float32
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new Function in `ops` must get a case above (Cast, which float64 alone cannot show, has the test before this one)."""
+    recorded: set[type] = {convert.Cast}
+    record = Function._record
+
+    def watched(self: Function, *arguments: object) -> None:
+        recorded.add(type(self))
+        record(self, *arguments)
+
+    monkeypatch.setattr(Function, "_record", watched)
+    for case in CASES.values():
+        function, inputs = inputs_of(case, "reference")
+        function(*inputs)
+    defined = {
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Function) and value.__module__ == module.__name__
+    }
+    assert defined - recorded == {conv._Convolution}  # the base class of the three maps
