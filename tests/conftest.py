@@ -1,6 +1,6 @@
-"""What all tests share: the devices they run on, random numbers that are the same every time, and hypothesis's settings.
+"""What all tests share: the devices they run on, the same random numbers every time, and hypothesis's settings.
 
-The OpenCL tests fail where OpenCL is missing. On a machine that cannot have it, MINIGRAD_TEST_WITHOUT_OPENCL=1 skips them.
+Tests on OpenCL fail where it is missing. On a machine that cannot have it, MINIGRAD_TEST_WITHOUT_OPENCL=1 skips them.
 """
 
 import os
@@ -15,8 +15,8 @@ import minigrad
 DEVICES = ["reference", "cpu", "opencl"]
 WITHOUT_OPENCL = os.environ.get("MINIGRAD_TEST_WITHOUT_OPENCL") == "1"
 
-# The devices' speeds differ by orders of magnitude, so time says nothing about a test; and no test leaves anything behind in
-# `device` that the next example of hypothesis could see.
+# The devices' speeds differ by orders of magnitude, so time says nothing about a test; and `device` holds nothing that
+# one example of hypothesis could leave behind for the next.
 settings.register_profile(
     "minigrad", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -26,7 +26,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "minigrad")
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The name of each device in turn. During the test it is also the default: tensors live there unless told otherwise."""
+    """The name of each device in turn; during the test it is the default, where tensors live unless told otherwise."""
     if request.param == "opencl" and WITHOUT_OPENCL:
         pytest.skip("MINIGRAD_TEST_WITHOUT_OPENCL=1")
     before = minigrad.get_default_device()
