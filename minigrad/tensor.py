@@ -155,7 +155,7 @@ class Tensor:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        body = np.array2string(self.numpy(force=True), separator=", ", prefix="tensor(", precision=4, suppress_small=True)
+        body = np.array2string(self.numpy(force=True), separator=", ", prefix="tensor(", precision=4)
         extras = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         extras += "" if self.device.name == "cpu" else f", device={self.device.name!r}"
         if self.creator is not None:
@@ -218,8 +218,9 @@ class Tensor:
                 )
             if self.requires_grad or value.requires_grad:
                 raise RuntimeError(
-                    "x[...] = value is not recorded, so no gradient would flow through it. Compute the pieces and join them "
-                    "with minigrad.stack or minigrad.cat, use minigrad.where, or write under `with minigrad.no_grad():`."
+                    "writing in place (x[...] = value, x += y) is not recorded, so no gradient would flow through it. Make a "
+                    "new tensor (x = x + y), compute the pieces and join them with minigrad.stack or minigrad.cat, or choose "
+                    "with minigrad.where. To leave the graph on purpose write under `with minigrad.no_grad():`."
                 )
         if self.version.copied:
             raise RuntimeError(
@@ -247,17 +248,22 @@ class Tensor:
     def fill_(self, value: Number) -> Self:
         return self.copy_(value)
 
+    def _become(self, result: "Tensor") -> Self:
+        if result.dtype != self.dtype:
+            raise TypeError(f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x + y instead.")
+        return self.copy_(result)
+
     def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self.copy_(self + other)
+        return self._become(self + other)
 
     def __isub__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self.copy_(self - other)
+        return self._become(self - other)
 
     def __imul__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self.copy_(self * other)
+        return self._become(self * other)
 
     def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self.copy_(self / other)
+        return self._become(self / other)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
