@@ -59,7 +59,8 @@ def breaches(module: str, source: str) -> list[str]:
 
 
 def _inside_functions(tree: ast.AST) -> set[ast.AST]:
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    functions = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     return {node for function in functions for node in ast.walk(function)}
 
 

@@ -1,0 +1,77 @@
+# Every target sets itself up in .venv; a second call is quick. PYTHON chooses the interpreter for a new .venv.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+
+# Changes that make an installation stale. Python files do not: the package is installed editable.
+SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.pxd minigrad_ext/*.h)
+
+# PoCL, an OpenCL driver for the processor, comes with the extra `opencl` on this platform alone.
+POCL := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test oracle bench lint sanitize wheel clean
+
+help:  ## print this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: $(VENV)/installed  ## learn the edge kernel on the CPU and on OpenCL, and save the pictures
+	$(PY) examples/learn_edge_kernel.py --device cpu
+ifneq ($(POCL),)
+	$(PY) examples/learn_edge_kernel.py --device opencl
+else
+	@if $(PY) -c 'import minigrad; minigrad.get_backend("opencl")' 2> /dev/null; \
+	then $(PY) examples/learn_edge_kernel.py --device opencl; \
+	else echo "The CPU is done. For OpenCL install the driver of your graphics card, or PoCL (on Debian and Ubuntu:"; \
+	     echo "apt install pocl-opencl-icd, on macOS: conda install -c conda-forge pocl); then make demo again."; \
+	fi
+endif
+
+test: $(VENV)/extra-test  ## run the test suite
+	$(VENV)/bin/pytest -m "not oracle"
+
+oracle: $(VENV)/extra-test $(VENV)/extra-oracle  ## run the tests that compare with PyTorch
+	$(VENV)/bin/pytest -m oracle
+
+bench: $(VENV)/installed  ## time the convolutions; beside PyTorch after `make oracle`
+	$(PY) benchmarks/conv2d.py
+
+lint: $(VENV)/extra-lint  ## ruff and mypy
+	$(PY) -m ruff check
+	$(PY) -m mypy
+
+# The sanitized extension lives in build/sanitize and is found before the installed one. Python itself leaks by design.
+sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)
+	rm -rf build/sanitize
+	MINIGRAD_SANITIZE=address,undefined $(PIP) install --no-deps --target build/sanitize .
+	cd build/sanitize && \
+	LD_PRELOAD=$$($${CC:-gcc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	PYTHONPATH=. ../../$(VENV)/bin/pytest ../../tests/backends -k "cpu"
+
+wheel: $(VENV)/extra-dev  ## build sdist and wheel, and test the wheel in an environment of its own
+	rm -rf dist
+	$(PY) -m build
+	tools/check_wheel.sh $(PY) dist
+
+clean:  ## remove all that these targets made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis minigrad_ext/*.so
+	find . -name __pycache__ -type d -prune -exec rm -r {} +
+
+$(VENV)/created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "minigrad needs Python 3.11 or later, but $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Install one, and say for example: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# An extension built for one version of Python would be found before the new one, which serves all: remove it first.
+$(VENV)/installed: $(VENV)/created $(SOURCES)
+	rm -f minigrad_ext/*.so
+	$(PIP) install --editable '.[opencl,examples]'
+	@touch $@
+
+# The package is there already: this adds what one of its extras requires.
+$(VENV)/extra-%: $(VENV)/installed
+	$(PIP) install 'minigrad-learn[$*]'
+	@touch $@

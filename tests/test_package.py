@@ -1,0 +1,56 @@
+"""What gets installed: the metadata, the files beside the Python ones, and what `import minigrad` brings in."""
+
+import subprocess
+import sys
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+import minigrad
+from minigrad_ext import conv2d
+
+
+@pytest.fixture
+def installed():
+    try:
+        return distribution("minigrad-learn")
+    except PackageNotFoundError:
+        pytest.skip("minigrad is imported from a checkout without being installed; `make test` installs it")
+
+
+def test_version_is_that_of_the_package(installed):
+    assert minigrad.__version__ == installed.version, "installed from an older checkout: say `make clean`"
+
+
+def test_numpy_is_the_only_requirement(installed):
+    required = [requirement for requirement in installed.requires if "extra ==" not in requirement]
+    assert len(required) == 1
+    assert required[0].startswith("numpy")
+
+
+def test_one_wheel_serves_every_python_from_3_11_on(installed):
+    tags = [line for line in installed.read_text("WHEEL").splitlines() if line.startswith("Tag: ")]
+    assert tags
+    assert all(tag.startswith("Tag: cp311-abi3-") for tag in tags), tags
+
+
+def test_extension_is_built_for_the_stable_abi():
+    # A file named after one version of Python would be found first, and be stale after the next build.
+    assert Path(conv2d.__file__).name in ("conv2d.abi3.so", "conv2d.pyd")
+
+
+def test_type_information_is_installed():
+    assert resources.files("minigrad").joinpath("py.typed").is_file()
+
+
+def test_opencl_kernels_are_installed():
+    assert resources.files("minigrad_ext").joinpath("conv2d.cl").is_file()
+
+
+@pytest.mark.parametrize("module", ["minigrad_ext", "pyopencl", "matplotlib"])
+def test_import_does_not_bring_in(module):
+    """`import minigrad` needs NumPy alone: back ends are loaded when they are first asked for, plotting never is."""
+    program = f"import sys, minigrad; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
