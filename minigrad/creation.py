@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
+from minigrad.backends.geometry import check_size
 from minigrad.dtypes import as_array, as_dtype, float32, int64
+from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
 Device = str | Backend | None
@@ -63,34 +65,36 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     """A tensor on the CPU that shares the array's memory: writes to one are seen in the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: needs a NumPy array, got {type(array).__name__}; use minigrad.tensor(data).")
+    if not array.dtype.isnative:
+        raise ValueError(f"from_numpy: byte order {array.dtype} cannot be shared; copy with minigrad.tensor(array).")
     return _make(as_array(array), "cpu", False)
 
 
-def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
+def _sizes(name: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes given one by one, zeros(2, 3), or together, zeros((2, 3)), checked."""
-    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-    for size in sizes:
-        if not isinstance(size, (int, np.integer)) or size < 0:
-            raise ValueError(f"shape {sizes} must be made of non-negative integers.")
-    return tuple(int(size) for size in sizes)
+    sizes = integers(name, unpacked(shape))
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"{name}: shape {sizes} must not have negative sizes.")
+    check_size(name, sizes)
+    return sizes
 
 
 def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
     kind = as_dtype(type(value) if dtype is None else dtype)
-    result = Tensor(backend.full(_sizes((shape,)), value, kind), backend)
+    result = Tensor(backend.full(_sizes("full", (shape,)), value, kind), backend)
     return result.requires_grad_() if requires_grad else result
 
 
 def zeros(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Zeros: zeros(2, 3) or zeros((2, 3)); float32 unless told."""
-    return full(_sizes(shape), 0.0, dtype, device, requires_grad)
+    return full(_sizes("zeros", shape), 0.0, dtype, device, requires_grad)
 
 
 def ones(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Ones: ones(2, 3) or ones((2, 3)); float32 unless told."""
-    return full(_sizes(shape), 1.0, dtype, device, requires_grad)
+    return full(_sizes("ones", shape), 1.0, dtype, device, requires_grad)
 
 
 def zeros_like(input: Tensor) -> Tensor:
@@ -108,8 +112,9 @@ def arange(*bounds: float, dtype: Any = None, device: Device = None, requires_gr
 
     int64 if all bounds are ints, else float32.
     """
-    kind = as_dtype(dtype) if dtype is not None else float32 if any(isinstance(b, float) for b in bounds) else int64
-    return _make(np.arange(*bounds).astype(kind), device, requires_grad)
+    numbers = np.arange(*bounds)
+    kind = as_dtype(dtype) if dtype is not None else float32 if numbers.dtype.kind == "f" else int64
+    return _make(numbers.astype(kind), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
@@ -119,9 +124,18 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, 
 
 def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Random numbers spread evenly over [0, 1)."""
-    return _make(as_array(_generator.random(_sizes(shape)), dtype or float32), device, requires_grad)
+    kind = _float("rand", dtype)
+    return _make(_generator.random(_sizes("rand", shape)).astype(kind), device, requires_grad)
 
 
 def randn(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Normally distributed random numbers with mean 0 and variance 1."""
-    return _make(as_array(_generator.standard_normal(_sizes(shape)), dtype or float32), device, requires_grad)
+    kind = _float("randn", dtype)
+    return _make(_generator.standard_normal(_sizes("randn", shape)).astype(kind), device, requires_grad)
+
+
+def _float(name: str, dtype: Any) -> np.dtype[Any]:
+    kind = as_dtype(dtype or float32)
+    if kind.kind != "f":
+        raise TypeError(f"{name}: dtype={kind} must be float32 or float64; round numbers with .to({kind.name!r}).")
+    return kind

@@ -65,7 +65,7 @@ def conv_geometry(
             )
         size.append((padded - extent) // stride[axis] + 1)
     y_shape = (batch, out_channels, size[0], size[1])
-    _check_size(name, y_shape)
+    check_size(name, y_shape)
     return ConvGeometry(x_shape, w_shape, y_shape, stride, padding, dilation, groups)
 
 
@@ -101,7 +101,7 @@ def transposed_geometry(
                 f"elements along axis {axis - 2}; need at least 1. Use less padding or a larger input."
             )
     x_shape = (batch, group_channels * groups, size[0], size[1])
-    _check_size(name, x_shape)
+    check_size(name, x_shape)
     return ConvGeometry(x_shape, w_shape, y_shape, stride, padding, dilation, groups)
 
 
@@ -115,6 +115,7 @@ def _check_parameters(name: str, w_shape: Shape, stride: Pair, padding: Pair, di
         raise ValueError(f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least 1.")
 
 
-def _check_size(name: str, shape: Shape) -> None:
+def check_size(name: str, shape: Shape) -> None:
+    """Raises if no array can be so large; sizes are Python's integers here, which do not overflow."""
     if 8 * prod(shape) > _ADDRESSABLE:
         raise ValueError(f"{name}: a result of shape {shape} has {prod(shape):,} elements, more than can be addressed.")

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.shape import normal_axes, reshape
+from minigrad.ops.shape import normal_axes, reshape, unpacked
 
 Shape = tuple[int, ...]
 Key = tuple[Any, ...]
@@ -81,8 +82,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
 
 def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """The elements in reverse order along each of `dims`."""
-    given = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
-    axes = normal_axes("flip", input.shape, given)  # type: ignore[arg-type]
+    axes = normal_axes("flip", input.shape, unpacked(dims))
     return GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input)
 
 
@@ -91,8 +91,9 @@ def pad(input: Tensor, widths: Sequence[tuple[int, int]]) -> Tensor:
     if min([0, *[width for pair in widths for width in pair]]) < 0:
         raise ValueError(f"pad: widths {tuple(widths)} must not be negative; to crop, slice: x[..., a:b].")
     key = [slice(before, before + size) for (before, _), size in zip(widths, input.shape, strict=True)]
-    shape = [before + size + after for (before, after), size in zip(widths, input.shape, strict=True)]
-    return Put((*key, Ellipsis), tuple(shape))(input)
+    shape = tuple([before + size + after for (before, after), size in zip(widths, input.shape, strict=True)])
+    check_size("pad", shape)
+    return Put((*key, Ellipsis), shape)(input)
 
 
 class Concatenate(Function):

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.index import take_along_dim
-from minigrad.ops.shape import normal_axes, reshape
+from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
 
 Shape = tuple[int, ...]
 Dim = int | Sequence[int] | None
@@ -48,12 +49,17 @@ class SumTo(Function):
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions."""
-    shape = tuple(shape)
-    if input.shape == shape:
-        return input
-    if broadcast_shape(input.shape, shape) != shape:
-        raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 can be repeated.")
-    return BroadcastTo(shape)(input)
+    shape = integers("broadcast_to", shape)
+    if min(shape, default=0) < 0 or broadcast_shape(input.shape, shape) != shape:
+        raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 are repeated.")
+    return _repeated(input, shape)
+
+
+def expand(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """broadcast_to with PyTorch's arguments: expand(2, 3) or expand((2, 3)); -1 leaves the size of an axis as it is."""
+    sizes = integers("expand", unpacked(shape))
+    kept = (-1,) * (len(sizes) - input.ndim) + input.shape
+    return broadcast_to(input, [old if size == -1 else size for old, size in zip(kept, sizes, strict=False)])
 
 
 def broadcast_shape(x: Shape, y: Shape) -> Shape:
@@ -66,7 +72,9 @@ def broadcast_shape(x: Shape, y: Shape) -> Shape:
                 f"shapes {x} and {y} cannot be broadcast together: aligned from the right, {a} meets {b}. "
                 "Sizes must be equal or 1; reshape one operand."
             )
-    return tuple([b if a == 1 else a for a, b in pairs])
+    shape = tuple([b if a == 1 else a for a, b in pairs])
+    check_size("broadcast", shape)
+    return shape
 
 
 def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +82,11 @@ def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     if x.shape == y.shape:
         return x, y
     shape = broadcast_shape(x.shape, y.shape)
-    return broadcast_to(x, shape), broadcast_to(y, shape)
+    return _repeated(x, shape), _repeated(y, shape)
+
+
+def _repeated(input: Tensor, shape: Shape) -> Tensor:
+    return input if input.shape == shape else BroadcastTo(shape)(input)
 
 
 def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
@@ -84,7 +96,14 @@ def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
     chosen = axis if dim is None else dim
     if chosen is None:
         return tuple(range(input.ndim))
-    return tuple(sorted(normal_axes(name, input.shape, (chosen,) if isinstance(chosen, int) else tuple(chosen))))
+    return tuple(sorted(normal_axes(name, input.shape, unpacked((chosen,)))))
+
+
+def _one_axis(name: str, input: Tensor, dim: int | None, axis: int | None) -> int:
+    axes = _reduced_axes(name, input, dim, axis)
+    if len(axes) != 1:
+        raise TypeError(f"{name}: dim={axes} must be one dimension, along which positions count; amax takes several.")
+    return axes[0]
 
 
 def _with_axes(shape: Shape, axes: Shape, keepdim: bool) -> Shape:
@@ -145,7 +164,7 @@ def max(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: i
     """
     if dim is None and axis is None:
         return amax(input, None, keepdim)
-    (along,) = _reduced_axes("max", input, dim, axis)
+    along = _one_axis("max", input, dim, axis)
     indices = argmax(input, along, keepdim=True)
     values = take_along_dim(input, indices, along)
     shape = _with_axes(input.shape, (along,), keepdim)
@@ -157,10 +176,10 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis
     if dim is None and axis is None:
         flat = argmax(reshape(input, (-1,)), 0)
         return reshape(flat, (1,) * input.ndim) if keepdim else flat
-    axes = _reduced_axes("argmax", input, dim, axis)
-    _check_not_empty("argmax", input.shape, axes)
-    indices = input._constant(input.device.argmax(input.array, axes[0]))
-    return reshape(indices, _with_axes(input.shape, axes, keepdim))
+    along = _one_axis("argmax", input, dim, axis)
+    _check_not_empty("argmax", input.shape, (along,))
+    indices = input._constant(input.device.argmax(input.array, along))
+    return reshape(indices, _with_axes(input.shape, (along,), keepdim))
 
 
 def _check_not_empty(name: str, shape: Shape, axes: Shape) -> None:

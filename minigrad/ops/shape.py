@@ -1,16 +1,30 @@
 """Operations that arrange the same elements under another shape; where the device can, they are views."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from math import prod
+from typing import Any
 
 from minigrad.function import Array, Function, Tensor
 
 Shape = tuple[int, ...]
 
 
+def integers(name: str, numbers: Sequence[Any]) -> Shape:
+    """`numbers` as Python ints, those of NumPy included; `name` is the caller, for the error."""
+    if any([isinstance(number, bool) or not hasattr(number, "__index__") for number in numbers]):
+        raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
+    return tuple([operator.index(number) for number in numbers])
+
+
+def unpacked(arguments: Sequence[Any]) -> Sequence[Any]:
+    """Sizes or axes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
+    return tuple(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], Iterable) else arguments
+
+
 def normal_axes(name: str, shape: Shape, axes: Sequence[int]) -> Shape:
     """`axes` of a tensor of this shape counted from the front, checked; `name` is the caller, for the errors."""
-    rank = len(shape)
+    rank, axes = len(shape), integers(name, axes)
     for axis in axes:
         if not -rank <= axis < rank:
             raise IndexError(f"{name}: dim={axis} does not exist in shape {shape}; it has {rank} dimensions.")
@@ -36,7 +50,7 @@ class Reshape(Function):
 
 def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left"."""
-    sizes = _sizes(shape)
+    sizes = integers("reshape", unpacked(shape))
     if -1 in sizes:
         known = -prod(sizes)
         if sizes.count(-1) > 1 or known <= 0 or input.numel() % known:
@@ -45,12 +59,6 @@ def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     if prod(sizes) != input.numel() or any([size < 0 for size in sizes]):
         raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {sizes} has {prod(sizes)}.")
     return input if sizes == input.shape else Reshape(sizes)(input)
-
-
-def _sizes(arguments: tuple[int | Sequence[int], ...]) -> Shape:
-    """Sizes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
-    sizes = arguments[0] if len(arguments) == 1 and not isinstance(arguments[0], int) else arguments
-    return tuple(sizes)  # type: ignore[arg-type]
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -78,7 +86,7 @@ class Permute(Function):
 
 def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """y.shape[k] = x.shape[dims[k]]: the axes in another order."""
-    axes = normal_axes("permute", input.shape, _sizes(dims))
+    axes = normal_axes("permute", input.shape, unpacked(dims))
     if len(axes) != input.ndim:
         raise ValueError(f"permute: dims={axes} must name every dimension of shape {input.shape} once.")
     return Permute(axes)(input)
