@@ -10,7 +10,7 @@ import numpy.typing as npt
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.backends.geometry import check_size
-from minigrad.dtypes import as_array, as_dtype, float32, int64
+from minigrad.dtypes import as_array, as_dtype, as_number, float32, int64
 from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
@@ -83,7 +83,7 @@ def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device =
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
     kind = as_dtype(type(value) if dtype is None else dtype)
-    result = Tensor(backend.full(_sizes("full", (shape,)), value, kind), backend)
+    result = Tensor(backend.full(_sizes("full", (shape,)), as_number(value, kind), kind), backend)
     return result.requires_grad_() if requires_grad else result
 
 

@@ -39,12 +39,36 @@ def as_array(data: Any, dtype: Any = None) -> npt.NDArray[Any]:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert with .astype(...).")
     if dtype is not None:
-        return array.astype(as_dtype(dtype), copy=False)
+        return _converted(array, as_dtype(dtype))
     if not isinstance(data, (np.ndarray, np.generic)) and array.dtype == float64:
-        return array.astype(float32)
+        return _converted(array, float32)
     if array.dtype.name not in ALL:
         raise TypeError(
             f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. "
             "Convert it (array.astype(np.float32)) or say dtype=minigrad.float32."
         )
     return array.astype(ALL[array.dtype.name], copy=False)  # native byte order
+
+
+def _converted(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """`array` as `dtype`: floats round, to infinity if need be; what an integer dtype cannot hold is an error."""
+    if dtype.kind in "iu" and dtype != array.dtype and array.size:
+        _check_fits(array.min().item(), dtype)
+        _check_fits(array.max().item(), dtype)
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def as_number(value: Any, dtype: np.dtype[Any]) -> Any:
+    """`value`, a number of Python's or NumPy's, as a Python number that an array of `dtype` can hold."""
+    number = value.item() if isinstance(value, np.generic) else value
+    if dtype.kind in "iu":
+        _check_fits(number, dtype)
+        return int(number)
+    return number
+
+
+def _check_fits(number: Any, dtype: np.dtype[Any]) -> None:
+    bounds = np.iinfo(dtype)
+    if not bounds.min <= number <= bounds.max:  # nor is NaN between them
+        raise ValueError(f"{number} does not fit dtype {dtype}, which goes from {bounds.min} to {bounds.max}.")

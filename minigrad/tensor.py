@@ -16,13 +16,14 @@ from minigrad import autograd
 from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
-from minigrad.dtypes import ALL, as_array, as_dtype, float32, float64, int64
+from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int64
 from minigrad.function import Array, Function, is_grad_enabled, node_of
 from minigrad.ops import convert, elementwise, index, matmul, reduce
 from minigrad.ops import shape as shaping
 
 Number = int | float  # Tensor has methods called float and bool, which hide the types inside the class
-_OPERAND_TYPES = (bool, int, float, np.bool_, np.integer, np.floating, np.ndarray)
+_NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
+_OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 
 
 class Version:
@@ -88,7 +89,8 @@ class Tensor:
             raise TypeError(f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}.")
         if isinstance(value, np.ndarray):
             return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
-        return Tensor(self.device.full((), value.item() if isinstance(value, np.generic) else value, self._dtype_for(value)), self.device)
+        dtype = self._dtype_for(value)
+        return Tensor(self.device.full((), as_number(value, dtype), dtype), self.device)
 
     def _dtype_for(self, number: Any) -> np.dtype[Any]:
         """The dtype a number takes when it meets this tensor: its own, unless that cannot hold numbers of the kind."""
@@ -156,7 +158,8 @@ class Tensor:
 
     def __repr__(self) -> str:
         body = np.array2string(self.numpy(force=True), separator=", ", prefix="tensor(", precision=4)
-        extras = "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
+        extras = f", size={self.shape}" if self.numel() == 0 and self.ndim > 1 else ""
+        extras += "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
         extras += "" if self.device.name == "cpu" else f", device={self.device.name!r}"
         if self.creator is not None:
             extras += f", creator=<{type(self.creator).__name__}>"
@@ -209,7 +212,7 @@ class Tensor:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph that is being built."""
-        value = self._as_operand(value)
+        value = self.new_full((), value) if isinstance(value, _NUMBER_TYPES) else self._as_operand(value)
         if is_grad_enabled():
             if self.requires_grad and self.creator is None:
                 raise RuntimeError(
@@ -264,6 +267,15 @@ class Tensor:
 
     def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
         return self._become(self / other)
+
+    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
+        return self._become(self**other)
+
+    def __iand__(self, other: Any) -> Self:  # type: ignore[misc]
+        return self._become(self & other)
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
+        return self._become(self | other)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
@@ -329,7 +341,7 @@ class Tensor:
 
     def new_full(self, shape: Sequence[int], value: Any) -> "Tensor":
         """A tensor of this one's dtype and device, filled with `value`."""
-        return self._constant(self.device.full(tuple(shape), value, self.dtype))
+        return self._constant(self.device.full(tuple(shape), as_number(value, self.dtype), self.dtype))
 
     def new_zeros(self, shape: Sequence[int]) -> "Tensor":
         return self.new_full(shape, 0)
@@ -358,8 +370,9 @@ class Tensor:
     max = reduce.max
     amax = reduce.amax
     argmax = reduce.argmax
-    broadcast_to = expand = reduce.broadcast_to
-    reshape = view = shaping.reshape
+    broadcast_to = reduce.broadcast_to
+    expand = reduce.expand
+    reshape = shaping.reshape
     flatten = shaping.flatten
     permute = shaping.permute
     transpose = shaping.transpose
@@ -380,8 +393,8 @@ class Tensor:
     __mul__ = __rmul__ = elementwise.mul
     __sub__ = elementwise.sub
     __truediv__ = elementwise.div
-    __and__ = elementwise.logical_and
-    __or__ = elementwise.logical_or
+    __and__ = __rand__ = elementwise.logical_and
+    __or__ = __ror__ = elementwise.logical_or
     __invert__ = elementwise.logical_not
 
     def __rsub__(self, other: Any) -> "Tensor":
@@ -403,6 +416,16 @@ class Tensor:
         return elementwise.ne(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
 
     __hash__ = object.__hash__  # by identity: __eq__ compares elements
+
+    def view(self, *shape: int | Sequence[int]) -> "Tensor":
+        """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
+        result = shaping.reshape(self, *shape)
+        if self.device.has_views and self.numel() and not self.device.shares_memory(result.array, self.array):
+            raise RuntimeError(
+                f"view: the elements of this tensor of shape {self.shape} are not in row-major order in memory (it is "
+                f"a transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."
+            )
+        return result
 
     @property
     def T(self) -> "Tensor":  # noqa: N802  (PyTorch's name)

@@ -38,6 +38,7 @@ class Reference(Backend):
     def to_numpy(self, x: HostArray) -> HostArray:
         return x
 
+    @_silent
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
         return np.full(shape, value, dtype)
 

@@ -21,6 +21,7 @@ class Neg(Function):
 
 def neg(input: Tensor) -> Tensor:
     """y = -x, dx = -dy."""
+    _check_not_bool("neg", input)
     return Neg()(input)
 
 
@@ -73,6 +74,7 @@ def abs(input: Tensor) -> Tensor:
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1 by the sign of x. Its derivative is 0 wherever it has one, so it is not recorded."""
+    _check_not_bool("sign", input)
     return input._constant(input.device.sign(input.array))
 
 
@@ -149,7 +151,9 @@ class Sub(Function):
 
 def sub(input: Tensor, other: Operand) -> Tensor:
     """z = x - y, dx = dz, dy = -dz."""
-    return Sub()(*_operands(input, other))
+    x, y = _operands(input, other)
+    _check_not_bool("sub", x)
+    return Sub()(x, y)
 
 
 class Mul(Function):
@@ -215,6 +219,8 @@ class PowScalar(Function):
 
 def pow(input: Tensor, exponent: Operand) -> Tensor:
     """z = x^y, dx = dz * y * x^(y-1), dy = dz * x^y * ln x. The exponent is a number or a tensor."""
+    if input.dtype.kind == "b":
+        input = input.long()  # as in PyTorch; a power of bools is a number
     if isinstance(exponent, (int, float)):
         whole = isinstance(exponent, int) and exponent >= 0
         return PowScalar(exponent if whole else float(exponent))(input if whole else as_float(input))
@@ -253,9 +259,10 @@ class Where(Function):
 
 def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
     """z = x where the bool tensor `condition` holds, else y; dz goes where the value came from."""
-    if condition.dtype.kind != "b":
-        raise TypeError(f"where: condition must be a bool tensor such as x > 0, got {condition.dtype}.")
-    like = next((x for x in (input, other) if not isinstance(x, (int, float))), condition)
+    if not hasattr(condition, "creator") or condition.dtype.kind != "b":
+        got = condition.dtype if hasattr(condition, "creator") else type(condition).__name__
+        raise TypeError(f"where: condition must be a bool tensor such as x > 0, got {got}.")
+    like = next((x for x in (input, other) if hasattr(x, "creator")), condition)  # numbers take the dtype of the tensor
     x, y = _operands(like._as_operand(input), other)
     if condition.device is not x.device:
         raise TypeError(f"where: condition is on {condition.device}, operands on {x.device}; move one with .to(device).")
@@ -316,8 +323,13 @@ def logical_not(input: Tensor) -> Tensor:
 def _logical(name: str, symbol: str, input: Tensor, other: Operand) -> Tensor:
     x, y = _operands(input, other)
     if x.dtype.kind != "b":
-        raise TypeError(f"{symbol} is for bool tensors such as x > 0, got {input.dtype}.")
+        raise TypeError(f"{symbol} is for bool tensors such as x > 0, not for {x.dtype}.")
     return _compare(name, x, y)
+
+
+def _check_not_bool(name: str, x: Tensor) -> None:
+    if x.dtype.kind == "b":
+        raise TypeError(f"{name}: bools have no sign; invert with ~x, compare with x != y, or count with x.long().")
 
 
 def _operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,11 @@ def normal_key(key: Any) -> Key:
 
 
 def _normal_part(part: Any) -> Any:
-    if part is None or part is Ellipsis or isinstance(part, (int, slice)):
+    if part is None or part is Ellipsis or type(part) in (int, slice):
         return part
     array = np.array(part.numpy() if hasattr(part, "creator") else part)  # a copy: the caller may write into his own
+    if array.ndim == 0 and array.dtype.kind in "iu":
+        return int(array)
     if array.size == 0 and array.dtype.kind == "f":  # x[[]]
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":
