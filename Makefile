@@ -14,7 +14,7 @@ POCL := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
 .PHONY: help demo test oracle bench lint sanitize wheel clean
 
 help:  ## print this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## learn the edge kernel on the CPU and on OpenCL, and save the pictures
 	$(PY) examples/learn_edge_kernel.py --device cpu
