@@ -128,16 +128,16 @@ class Function:
         # in place has a new maker, and gradients of its old value must not go there.
         self.edges = tuple([node_of(tensor) if tensor.requires_grad else None for tensor in inputs])
         self._saved: list[Any] | None = None
-        self._output: tuple[Tensor, int] | None = None
+        self._output: tuple[Tensor, Array, int] | None = None
         if self.saves_inputs == "all":
-            self._saved = [(tensor, tensor.version.count) for tensor in inputs]
+            self._saved = [(tensor, tensor.array, tensor.version.count) for tensor in inputs]
         elif self.saves_inputs == "partners":
             x, y = inputs
-            self._saved = [(x, x.version.count) if y.requires_grad else None,
-                           (y, y.version.count) if x.requires_grad else None]
+            self._saved = [(x, x.array, x.version.count) if y.requires_grad else None,
+                           (y, y.array, y.version.count) if x.requires_grad else None]
         if self.saves_output:
             # A twin without history: holding the result itself would close a reference cycle.
-            self._output = (result.detach(), result.version.count)
+            self._output = (result.detach(), result.array, result.version.count)
 
     @property
     def inputs(self) -> list[Tensor]:
@@ -153,11 +153,11 @@ class Function:
             raise RuntimeError(self.gone())
         return self._unchanged(*self._output)._with_creator(self)
 
-    def _unchanged(self, tensor: Tensor, version: int) -> Tensor:
-        if tensor.version.count != version:
+    def _unchanged(self, tensor: Tensor, array: Array, version: int) -> Tensor:
+        if tensor.array is not array or tensor.version.count != version:
             raise RuntimeError(
                 f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it was in the forward "
-                f"pass, but it has been written in place since (version {tensor.version.count}, saved at {version}). "
+                "pass, but it has been written in place or replaced (.data = ...) since. "
                 "Write into a copy (x.clone()), or compute a new tensor instead of changing this one."
             )
         return tensor

@@ -128,9 +128,7 @@ class Tensor:
     def data(self, value: "Tensor") -> None:
         if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
             raise ValueError(f".data is {_describe(self)}; cannot replace it by {_describe(value)}.")
-        if value.version is not self.version:  # `w.data -= g` has written already and puts back the same memory
-            self.array = value.array
-            self.version.count += 1
+        self.array, self.version = value.array, value.version  # for `w.data -= g` nothing new: the memory is w's own
 
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
@@ -337,7 +335,7 @@ class Tensor:
         return self.item() != 0
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.numel() == 1 else format(str(self), spec)
+        return format(self.item() if self.ndim == 0 or (spec and self.numel() == 1) else str(self), spec)
 
     def new_full(self, shape: Sequence[int], value: Any) -> "Tensor":
         """A tensor of this one's dtype and device, filled with `value`."""
@@ -360,6 +358,7 @@ class Tensor:
     sigmoid = elementwise.sigmoid
     tanh = elementwise.tanh
     maximum = elementwise.maximum
+    neg = __neg__ = elementwise.neg
     add = elementwise.add
     sub = elementwise.sub
     mul = elementwise.mul
@@ -388,7 +387,6 @@ class Tensor:
     ge = __ge__ = elementwise.ge
 
     __getitem__ = index.getitem
-    __neg__ = elementwise.neg
     __add__ = __radd__ = elementwise.add
     __mul__ = __rmul__ = elementwise.mul
     __sub__ = elementwise.sub

@@ -85,7 +85,7 @@ class Relu(Function):
         return self.device.relu(x)
 
     def backward(self, dy: Tensor) -> Tensor:
-        return where(self.output > 0, dy, 0)
+        return where(self.output <= 0, 0, dy)  # so dy reaches a NaN
 
 
 def relu(input: Tensor) -> Tensor:
@@ -186,7 +186,8 @@ class Div(Function):
 
 def div(input: Tensor, other: Operand) -> Tensor:
     """z = x / y, dx = dz / y, dy = -dz * x / y^2. Integers are divided as float32."""
-    return Div()(*_operands(as_float(input), as_float(input._as_operand(other))))
+    x, y = _operands(input, other)
+    return Div()(as_float(x), as_float(y))
 
 
 class Pow(Function):
@@ -212,9 +213,11 @@ class PowScalar(Function):
     def forward(self, x: Array) -> Array:
         return self.device.power(x, self.exponent)
 
-    def backward(self, dz: Tensor) -> Tensor | None:
+    def backward(self, dz: Tensor) -> Tensor:
         (x,) = self.inputs
-        return None if self.exponent == 0 else dz * (self.exponent * x ** (self.exponent - 1))
+        if self.exponent == 0:  # the formula would give 0 * infinity at 0
+            return dz.new_zeros(dz.shape)
+        return dz * (self.exponent * x ** (self.exponent - 1))
 
 
 def pow(input: Tensor, exponent: Operand) -> Tensor:
@@ -222,7 +225,9 @@ def pow(input: Tensor, exponent: Operand) -> Tensor:
     if input.dtype.kind == "b":
         input = input.long()  # as in PyTorch; a power of bools is a number
     if isinstance(exponent, (int, float)):
-        whole = isinstance(exponent, int) and exponent >= 0
+        whole = isinstance(exponent, int)
+        if whole and exponent < 0 and not input.is_floating_point():
+            raise ValueError(f"pow: {input.dtype} to the power {exponent} is no integer; convert with .float() first.")
         return PowScalar(exponent if whole else float(exponent))(input if whole else as_float(input))
     return Pow()(*_operands(input, exponent))
 
@@ -246,13 +251,14 @@ def maximum(input: Tensor, other: Operand) -> Tensor:
 
 class Where(Function):
     def __init__(self, condition: Tensor) -> None:
-        self.condition, self.version = condition, condition.version.count
+        self.condition = (condition, condition.array, condition.version.count)
 
     def forward(self, x: Array, y: Array) -> Array:
-        return self.device.where(self.condition.array, x, y)
+        _, condition, _ = self.condition
+        return self.device.where(condition, x, y)
 
     def backward(self, dz: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        condition = self._unchanged(self.condition, self.version)
+        condition = self._unchanged(*self.condition)
         x_grad = where(condition, dz, 0) if self.needs_grad[0] else None
         return x_grad, where(condition, 0, dz) if self.needs_grad[1] else None
 
