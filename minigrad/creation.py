@@ -82,8 +82,9 @@ def _sizes(name: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
 def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
-    kind = as_dtype(type(value) if dtype is None else dtype)
-    result = Tensor(backend.full(_sizes("full", (shape,)), as_number(value, kind), kind), backend)
+    number = value.item() if isinstance(value, np.generic) else value  # np.float64(1) counts as 1.0
+    kind = as_dtype(type(number) if dtype is None else dtype)
+    result = Tensor(backend.full(_sizes("full", (shape,)), as_number(number, kind), kind), backend)
     return result.requires_grad_() if requires_grad else result
 
 

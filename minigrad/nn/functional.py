@@ -129,7 +129,7 @@ def unfold(
         for u in range(kernel[0])
         for v in range(kernel[1])
     ]
-    columns = index.stack(taps, dim=2).reshape(x.shape[0], -1, height * width)
+    columns = index.stack(taps, dim=2).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
     return columns if input.ndim == 4 else columns.squeeze(0)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from minigrad.function import Array, Function, Tensor
 from minigrad.dtypes import float32
 
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
 
 class Cast(Function):
     def __init__(self, dtype: np.dtype[Any]) -> None:
@@ -33,7 +35,9 @@ def as_float(input: Tensor) -> Tensor:
 
 
 def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both operands in one dtype. Bools and integers join a float; float32 and float64 do not mix by themselves."""
+    """Both operands in one dtype: of the higher kind, bool < integer < float; if of one kind, that of the operand with
+    axes (a tensor without any counts as a number), else the wider. float32 and float64 do not mix by themselves.
+    """
     if x.dtype == y.dtype:
         return x, y
     if x.dtype.kind == y.dtype.kind == "f":
@@ -41,13 +45,8 @@ def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a precision for "
             "you: convert one with .float() or .double()."
         )
-    if x.dtype.kind == "f":
-        dtype = x.dtype
-    elif y.dtype.kind == "f":
-        dtype = y.dtype
-    else:
-        dtype = np.promote_types(x.dtype, y.dtype)
-    return cast(x, dtype), cast(y, dtype)
+    higher = max(x, y, key=lambda tensor: (_KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
+    return cast(x, higher.dtype), cast(y, higher.dtype)
 
 
 class ToDevice(Function):

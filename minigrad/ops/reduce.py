@@ -90,13 +90,14 @@ def _repeated(input: Tensor, shape: Shape) -> Tensor:
 
 
 def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
-    """The axes that `dim` (or NumPy's name for it, `axis`) means, sorted; all of them for None."""
+    """The axes that `dim` (or NumPy's name for it, `axis`) means, sorted; all of them for None and ()."""
     if dim is not None and axis is not None:
         raise TypeError(f"{name}: give dim or axis, not both; they are two names for one thing.")
     chosen = axis if dim is None else dim
+    every = tuple(range(input.ndim))
     if chosen is None:
-        return tuple(range(input.ndim))
-    return tuple(sorted(normal_axes(name, input.shape, unpacked((chosen,)))))
+        return every
+    return tuple(sorted(normal_axes(name, input.shape, unpacked((chosen,))))) or every  # for (), as in PyTorch
 
 
 def _one_axis(name: str, input: Tensor, dim: int | None, axis: int | None) -> int:
