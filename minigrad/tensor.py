@@ -126,6 +126,8 @@ class Tensor:
 
     @data.setter
     def data(self, value: "Tensor") -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f".data must be a tensor, got {type(value).__name__}; to write values use .data[...] = value.")
         if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
             raise ValueError(f".data is {_describe(self)}; cannot replace it by {_describe(value)}.")
         self.array, self.version = value.array, value.version  # for `w.data -= g` nothing new: the memory is w's own

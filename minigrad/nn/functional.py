@@ -1,11 +1,11 @@
 """The functions behind the layers, usually imported as F: arguments as in torch.nn.functional, checked and settled here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from minigrad.backends.geometry import Pair, conv_geometry, transposed_geometry
 from minigrad.ops import conv, index
 from minigrad.ops.elementwise import relu, sigmoid, tanh, where
-from minigrad.ops.reduce import broadcast_to
+from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 __all__ = ["conv2d", "conv_transpose2d", "corr2d", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh", "unfold"]
@@ -45,6 +45,7 @@ def conv2d(
     Source: Dive into Deep Learning, section "Convolutions for Images"; torch.nn.functional.conv2d for the conventions.
     """
     _check_images("conv2d", input, weight, bias)
+    (groups,) = integers("conv2d: groups", [groups])
     strides, dilations = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
     x = input if input.ndim == 4 else input.unsqueeze(0)
     if isinstance(padding, str):
@@ -83,7 +84,8 @@ def conv_transpose2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
     """
-    _check_images("conv_transpose2d", input, weight, None)
+    _check_images("conv_transpose2d", input, weight, bias)
+    (groups,) = integers("conv_transpose2d: groups", [groups])
     y = input if input.ndim == 4 else input.unsqueeze(0)
     strides, paddings = _pair("conv_transpose2d", "stride", stride), _pair("conv_transpose2d", "padding", padding)
     extras = _pair("conv_transpose2d", "output_padding", output_padding)
@@ -99,6 +101,7 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:  # noqa: N803  (the book's names)
 
     X is one image (height, width), K one kernel (kh, kw); the result is (height - kh + 1, width - kw + 1).
     """
+    _check_floats("corr2d", X, K)
     for name, matrix in (("X", X), ("K", K)):
         if matrix.ndim != 2:
             raise ValueError(f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d for batches.")
@@ -137,6 +140,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last axis on."""
     if mode != "constant":
         raise NotImplementedError(f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'.")
+    _check_tensors("pad", input)
+    pad = integers("pad: pad", pad)
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}.")
     last = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)][::-1]
@@ -150,12 +155,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x w^T + bias for x (..., in_features), w (out_features, in_features), bias (out_features,)."""
+    _check_floats("linear", input, weight, *(() if bias is None else (bias,)))
     y = input @ weight.T
     return y if bias is None else y + bias
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(input - target)^2, averaged ('mean'), added up ('sum') or as it is ('none')."""
+    _check_tensors("mse_loss", input, target)
     if input.shape != target.shape:
         raise ValueError(f"mse_loss: input {input.shape} and target {target.shape} must have one shape.")
     reductions = {"mean": Tensor.mean, "sum": Tensor.sum, "none": lambda squares: squares}
@@ -169,22 +176,35 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 def _pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
-    pair = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, Sequence) else ()
-    if len(pair) != 2 or not all(isinstance(number, int) for number in pair):
-        raise TypeError(f"{name}: {argument}={value!r} must be an int or a pair of ints (vertical, horizontal).")
-    return pair
+    try:
+        vertical, horizontal = integers(name, tuple(value) if isinstance(value, Iterable) else (value, value))
+    except (TypeError, ValueError):
+        message = f"{name}: {argument}={value!r} must be an int or a pair of ints (vertical, horizontal)."
+        raise TypeError(message) from None
+    return vertical, horizontal
 
 
-def _check_floats(name: str, *tensors: Tensor) -> None:
+def _check_tensors(name: str, *tensors: Tensor) -> None:
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}: needs tensors, got {type(tensor).__name__}; make one with minigrad.tensor(data).")
+
+
+def _check_floats(name: str, *tensors: Tensor) -> None:
+    _check_tensors(name, *tensors)
+    for tensor in tensors:
         if not tensor.is_floating_point():
             raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float().")
 
 
 def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     _check_floats(name, input, weight, *(() if bias is None else (bias,)))
+    for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
+        if tensor.dtype != input.dtype or tensor.device is not input.device:
+            raise TypeError(
+                f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} {tensor.shape} "
+                f"on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
+            )
     if weight.ndim != 4:
         raise ValueError(
             f"{name}: weight has shape {weight.shape}, but must have 4 dimensions (out_channels, in_channels / groups, "

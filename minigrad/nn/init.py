@@ -10,7 +10,8 @@ from minigrad.tensor import Tensor
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fills `tensor` with random numbers spread evenly over [a, b)."""
     with no_grad():
-        numbers = rand(tensor.shape, dtype="float64") * (b - a) + a  # drawn on the host: the same on every device
+        # drawn on the host, in double precision, which not every device has: the same numbers everywhere
+        numbers = rand(tensor.shape, dtype="float64", device="reference") * (b - a) + a
         return tensor.copy_(numbers.to(tensor.dtype).to(tensor.device))
 
 

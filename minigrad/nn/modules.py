@@ -16,6 +16,8 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Parameter: needs a tensor, got {type(data).__name__}; make one with minigrad.tensor(data).")
         super().__init__(data.array, data.device, None, data.version)
         self.requires_grad_(requires_grad)
 
@@ -79,6 +81,8 @@ class Module:
         """Moves every parameter to another device or dtype, in place; returns the module."""
         for parameter in self.parameters():
             moved = parameter.detach().to(target)
+            if not moved.is_floating_point():
+                raise TypeError(f"Module.to: parameters must stay floating-point to be learned, got {moved.dtype}.")
             parameter.array, parameter.device, parameter.version = moved.array, moved.device, moved.version
             parameter.grad = None if parameter.grad is None else parameter.grad.to(target)
         return self
@@ -98,6 +102,8 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module) -> None:
         for position, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(f"Sequential: modules[{position}] must be a Module such as nn.ReLU(), got {module!r}.")
             setattr(self, str(position), module)
 
     def forward(self, input: Any) -> Any:
