@@ -28,8 +28,15 @@ def backward(
     """Add the gradient of sum_k <outputs[k], grad_outputs[k]> to `.grad` of every leaf that requires grad."""
     seeds = _seeds(outputs, grad_outputs)
     gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph), create_graph)
+    _accumulate([*gradients.items(), *retained], create_graph)
+
+
+def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> None:
+    """Add each gradient to the `.grad` of its tensor."""
     with _accumulation, _recording(create_graph):
-        for tensor, gradient in [*gradients.items(), *retained]:
+        for tensor, gradient in pairs:
+            if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
+                continue
             if tensor.grad is None:
                 tensor.grad = gradient.clone()  # its own memory: zeroing one gradient must not touch another
             elif create_graph:
@@ -48,10 +55,10 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of sum_k <outputs[k], grad_outputs[k]> with respect to `inputs`, as a tuple.
 
-    No `.grad` is touched, and only what leads to `inputs` is computed. `grad_outputs` may be left out for
-    outputs of one element (its gradient is then 1). With `create_graph=True` the gradients are themselves
-    recorded and can be differentiated. An input that the outputs do not depend on is an error, or
-    None with `allow_unused=True`. Same signature as `torch.autograd.grad`.
+    No `.grad` is touched, save those of tensors on the way that called retain_grad(); only what leads to `inputs`
+    is computed. `grad_outputs` may be left out for outputs of one element (its gradient is then 1). With
+    `create_graph=True` the gradients are themselves recorded and can be differentiated. An input that the outputs do
+    not depend on is an error, or None with `allow_unused=True`. Same signature as `torch.autograd.grad`.
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     grad_outputs = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
@@ -60,7 +67,7 @@ def grad(
             raise RuntimeError(f"grad: inputs[{position}] does not require grad; call requires_grad_() before using it.")
     seeds = _seeds(outputs, grad_outputs)
     wanted = {node_of(tensor) for tensor in inputs}
-    found, _ = _walk(outputs, seeds, wanted, _retain(retain_graph, create_graph), create_graph)
+    found, retained = _walk(outputs, seeds, wanted, _retain(retain_graph, create_graph), create_graph)
     results = tuple(found.get(node_of(tensor)) for tensor in inputs)
     for position, result in enumerate(results):
         if result is None and not allow_unused:
@@ -68,6 +75,7 @@ def grad(
                 f"grad: the outputs do not depend on inputs[{position}] (shape {tuple(inputs[position].shape)}). Was it used "
                 "through .detach(), .data, .numpy() or under no_grad()? Say allow_unused=True to get None for it."
             )
+    _accumulate(retained, create_graph)
     return results
 
 

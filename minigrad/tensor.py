@@ -42,11 +42,10 @@ class Tensor:
     gradient, a Tensor of the same shape, summed over all `backward()` calls since it was last reset.
     """
 
-    __slots__ = ("__weakref__", "array", "creator", "device", "grad", "hooks", "requires_grad", "version")
+    __slots__ = ("__weakref__", "_grad", "_requires_grad", "array", "creator", "device", "hooks", "version")
 
     array: Array  # of the type of `device`; write it only through the tensor, which counts versions
     creator: Function | None
-    grad: "Tensor | None"
     hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
 
     def __init__(
@@ -57,9 +56,9 @@ class Tensor:
         self.array = array
         self.device = device
         self.creator = creator
-        self.requires_grad = creator is not None
+        self._requires_grad = creator is not None
         self.version = Version() if version is None else version
-        self.grad = None
+        self._grad: Tensor | None = None
         self.hooks = None
 
     # --- what the floors below ask of a tensor ------------------------------------------------------------
@@ -126,10 +125,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: "Tensor") -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(f".data must be a tensor, got {type(value).__name__}; to write values use .data[...] = value.")
-        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
-            raise ValueError(f".data is {_describe(self)}; cannot replace it by {_describe(value)}.")
+        self._check_like("data", value)
         self.array, self.version = value.array, value.version  # for `w.data -= g` nothing new: the memory is w's own
 
     def size(self, dim: int | None = None) -> Any:
@@ -180,6 +176,33 @@ class Tensor:
         """
         autograd.backward([self], [gradient], retain_graph, create_graph)
 
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that backward() has left here."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            self._check_like("grad", value)
+        self._grad = value
+
+    def _check_like(self, name: str, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            got = type(value).__name__
+            raise TypeError(f".{name} must be a tensor, got {got}; to write values use .{name}[...] = value.")
+        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+            raise ValueError(f".{name} is {_describe(self)}; cannot replace it by {_describe(value)}.")
+
+    @property
+    def requires_grad(self) -> Any:
+        """Whether operations on this tensor are recorded; assigning does what requires_grad_ does."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: Any) -> None:
+        self.requires_grad_(value)
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Marks this leaf as one whose gradient is wanted (or not); returns it."""
         if self.creator is not None:
@@ -188,7 +211,7 @@ class Tensor:
             raise RuntimeError("requires_grad_(False) on the result of an operation; use detach() to leave the graph.")
         if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float().")
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         return self
 
     def detach(self) -> "Tensor":
