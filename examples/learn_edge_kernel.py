@@ -67,8 +67,9 @@ def report(kernel, wanted, epochs, lr, curvatures):
     print("edge kernel     [{:#9.5g}, {:#9.5g}]".format(*wanted))
     print(f"largest difference {np.abs(errors).max():.2g} at epoch {epochs}")
     steepest = curvatures.max()
-    if lr >= 2 / steepest:
-        print(f"No convergence: lr {lr} must be below 2 / {steepest:.4g} = {2 / steepest:.5f}. Where the loss is steepest its")
+    limit = 2 / steepest
+    if lr >= limit:
+        print(f"No convergence: lr {lr} must be below 2 / {steepest:.4g} = {limit:.5f}. Where the loss is steepest its")
         factor = f"1 - {steepest:.4g} lr = {1 - steepest * lr:.4g}"
         print(f"curvature is {steepest:.4g}, and there every epoch multiplies the error by {factor}.")
         return False
