@@ -40,15 +40,14 @@ class Module:
         return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
 
     def modules(self) -> Iterator["Module"]:
-        """This module and all below it."""
-        yield self
-        for child in self.children():
-            yield from child.modules()
+        """This module and all below it, each once."""
+        below = [module for child in self.children() for module in child.modules()]
+        return iter(dict.fromkeys([self, *below]))
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its path, such as "0.weight"; one used in two places comes once."""
         seen: set[Parameter] = set()
-        for name, parameter in self._paths(prefix):
+        for name, parameter in self._paths(f"{prefix}." if prefix else ""):
             if parameter not in seen:
                 seen.add(parameter)
                 yield name, parameter
@@ -111,8 +110,9 @@ class Sequential(Module):
             input = module(input)
         return input
 
-    def __getitem__(self, position: int) -> Module:
-        return list(self.children())[position]
+    def __getitem__(self, position: int | slice) -> Module:
+        chosen = list(self.children())[position]
+        return Sequential(*chosen) if isinstance(chosen, list) else chosen
 
     def __len__(self) -> int:
         return len(list(self.children()))
@@ -136,7 +136,8 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, bias={self.bias is not None}"
+        out_features, in_features = self.weight.shape
+        return f"in_features={in_features}, out_features={out_features}, bias={self.bias is not None}"
 
 
 class Conv2d(Module):
