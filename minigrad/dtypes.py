@@ -22,7 +22,7 @@ def as_dtype(dtype: Any) -> np.dtype[Any]:
     if dtype is int:
         return int64
     try:
-        return ALL[np.dtype(dtype).name]
+        return ALL["None" if dtype is None else np.dtype(dtype).name]  # to NumPy None means float64
     except (KeyError, TypeError):
         raise TypeError(f"dtype {dtype!r} is not one of {', '.join(ALL)}.") from None
 

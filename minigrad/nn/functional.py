@@ -149,7 +149,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     result = index.pad(input, widths)
     if value != 0:
         inside = index.pad(input._constant(input.detach().new_ones(input.shape).array), widths) == 1
-        result = where(inside, result, value)
+        result = where(inside, result, input.new_full((), value))
     return result
 
 
