@@ -111,6 +111,8 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
                     "(loss.sum() or loss.mean()), or give backward(gradient=...) a weight for each element."
                 )
             seed = output.new_ones(output.shape)
+        elif not hasattr(seed, "creator"):
+            raise TypeError(f"backward: gradient must be a tensor, got {type(seed).__name__}: {seed!r}.")
         elif seed.shape != output.shape or seed.dtype != output.dtype or seed.device is not output.device:
             raise ValueError(
                 f"backward: gradient is {seed.dtype} {tuple(seed.shape)} on {seed.device}, but the output it weighs is "
@@ -203,6 +205,8 @@ def _hooked(node: Node, gradient: Tensor) -> Tensor:
     for hook in list((node.hooks or {}).values()):
         replacement = hook(gradient)
         if replacement is not None:
+            if not hasattr(replacement, "creator"):
+                raise TypeError(f"hook returned {replacement!r}; it must return a tensor, or None to leave the gradient.")
             if replacement.shape != gradient.shape:
                 raise RuntimeError(f"hook returned shape {tuple(replacement.shape)}, gradient is {tuple(gradient.shape)}.")
             gradient = replacement

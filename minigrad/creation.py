@@ -108,12 +108,24 @@ def ones_like(input: Tensor) -> Tensor:
     return input.new_ones(input.shape)
 
 
-def arange(*bounds: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Device = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """start, start + step, ... below end: arange(end), arange(start, end) or arange(start, end, step).
 
-    int64 if all bounds are ints, else float32.
+    int64 if all three are ints, else float32.
     """
-    numbers = np.arange(*bounds)
+    if end is None:
+        start, end = 0, start
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}.")
+    numbers = np.arange(start, end, step)
     kind = as_dtype(dtype) if dtype is not None else float32 if numbers.dtype.kind == "f" else int64
     return _make(numbers.astype(kind), device, requires_grad)
 
@@ -126,7 +138,9 @@ def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, 
 def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Random numbers spread evenly over [0, 1)."""
     kind = _float("rand", dtype)
-    return _make(_generator.random(_sizes("rand", shape)).astype(kind), device, requires_grad)
+    numbers = _generator.random(_sizes("rand", shape)).astype(kind)
+    below_one = np.nextafter(kind.type(1), kind.type(0))  # rounding to float32 may have reached 1
+    return _make(np.minimum(numbers, below_one), device, requires_grad)
 
 
 def randn(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:

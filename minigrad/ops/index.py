@@ -114,11 +114,22 @@ class Concatenate(Function):
         return tuple(pieces)
 
 
+def _pieces(name: str, tensors: Any) -> list[Tensor]:
+    """The tensors to join, as a list of at least one."""
+    if hasattr(tensors, "creator"):
+        raise TypeError(f"{name}: needs a list of tensors, got one tensor of shape {tensors.shape}; its rows are list(x).")
+    pieces = list(tensors)
+    if not pieces:
+        raise ValueError(f"{name}: needs at least one tensor.")
+    for position, piece in enumerate(pieces):
+        if not hasattr(piece, "creator"):
+            raise TypeError(f"{name}: tensors[{position}] must be a tensor, got {type(piece).__name__}: {piece!r}.")
+    return pieces
+
+
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along axis `dim`; each gets its piece of dy."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("cat: needs at least one tensor.")
+    tensors = _pieces("cat", tensors)
     (axis,) = normal_axes("cat", tensors[0].shape, [dim])
     first = tensors[0].shape
     for position, tensor in enumerate(tensors):
@@ -132,9 +143,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new axis `dim`: y[k] = tensors[k] for dim=0."""
-    tensors = list(tensors)
-    if not tensors:
-        raise ValueError("stack: needs at least one tensor.")
+    tensors = _pieces("stack", tensors)
     shape = tensors[0].shape
     for position, tensor in enumerate(tensors):
         if tensor.shape != shape:
