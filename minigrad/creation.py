@@ -83,7 +83,7 @@ def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device =
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
     number = value.item() if isinstance(value, np.generic) else value  # np.float64(1) counts as 1.0
-    kind = as_dtype(type(number) if dtype is None else dtype)
+    kind = as_dtype(dtype) if dtype is not None else float32 if isinstance(number, float) else as_dtype(type(number))
     result = Tensor(backend.full(_sizes("full", (shape,)), as_number(number, kind), kind), backend)
     return result.requires_grad_() if requires_grad else result
 

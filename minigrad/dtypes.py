@@ -16,11 +16,7 @@ ALL = {dtype.name: dtype for dtype in (float32, float64, int32, int64, uint8, bo
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """One of the six, from a NumPy dtype or type, a name, or Python's float (float32), int (int64) or bool."""
-    if dtype is float:
-        return float32
-    if dtype is int:
-        return int64
+    """One of the six, from a NumPy dtype or type, a name, or Python's float (float64), int (int64) or bool."""
     try:
         return ALL["None" if dtype is None else np.dtype(dtype).name]  # to NumPy None means float64
     except (KeyError, TypeError):

@@ -30,6 +30,8 @@ def _normal_part(part: Any) -> Any:
     if part is None or part is Ellipsis or type(part) in (int, slice):
         return part
     array = np.array(part.numpy() if hasattr(part, "creator") else part)  # a copy: the caller may write into his own
+    if array.dtype == np.uint8 and not isinstance(part, np.uint8):
+        raise IndexError("an index of uint8 could mean positions or a mask; say which with .long() or .bool().")
     if array.ndim == 0 and array.dtype.kind in "iu":
         return int(array)
     if array.size == 0 and array.dtype.kind == "f":  # x[[]]

@@ -38,7 +38,7 @@ def test_everything_but_zero_is_true(device: str) -> None:
         (lambda x: x.long(), "int64"),
         (lambda x: x.bool(), "bool"),
         (lambda x: x.double().float(), "float32"),
-        (lambda x: x.to(float), "float32"),  # Python's float means minigrad's default, as in PyTorch
+        (lambda x: x.to(float), "float64"),  # Python's float has 64 bits; PyTorch reads it so too
         (lambda x: x.to(int), "int64"),
         (lambda x: x.to(bool), "bool"),
         (lambda x: x.to(np.int32), "int32"),
