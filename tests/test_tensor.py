@@ -1,0 +1,304 @@
+"""Tensor: what it tells about itself, what it becomes in Python and NumPy, and how it compares."""
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import Tensor
+
+
+def shown(device: str) -> str:
+    """The part of a repr that names the device: nothing on the CPU."""
+    return "" if device == "cpu" else f", device='{device}'"
+
+
+# --- what it is ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3, 4)])
+def test_shape_and_size(shape: tuple[int, ...], device: str) -> None:
+    x = minigrad.zeros(shape)
+    assert x.shape == x.size() == shape
+    assert x.ndim == x.dim() == len(shape)
+    assert x.numel() == np.prod(shape)
+    assert [x.size(k) for k in range(len(shape))] == list(shape)
+    if shape:
+        assert x.size(-1) == shape[-1]
+        assert len(x) == shape[0]
+
+
+def test_dtype_and_device(device: str) -> None:
+    x = minigrad.zeros(2, dtype="int32")
+    assert x.dtype is minigrad.int32
+    assert x.dtype == np.int32
+    assert str(x.dtype) == "int32"
+    assert not x.is_floating_point()
+    assert x.float().is_floating_point()
+    assert x.device.name == str(x.device) == device
+    assert x.device is minigrad.get_backend(device)
+
+
+def test_leaves_and_results(device: str) -> None:
+    x = minigrad.ones(2, requires_grad=True)
+    y = x * 2
+    assert (x.is_leaf, x.requires_grad, x.grad) == (True, True, None)
+    assert (y.is_leaf, y.requires_grad) == (False, True)
+    assert (y.detach().is_leaf, y.detach().requires_grad) == (True, False)
+    with minigrad.no_grad():
+        assert (x * 2).is_leaf
+
+
+def test_requires_grad_is_for_floating_point_leaves(device: str) -> None:
+    x = minigrad.ones(2)
+    assert x.requires_grad_() is x
+    assert x.requires_grad
+    assert not x.requires_grad_(False).requires_grad
+    with pytest.raises(TypeError, match=r"only floating-point tensors.*this one is int64.*\.float\(\)"):
+        minigrad.ones(2, dtype="int64").requires_grad_()
+    with pytest.raises(RuntimeError, match=r"result of an operation; use detach\(\)"):
+        (x.requires_grad_() * 2).requires_grad_(False)
+
+
+# --- to Python -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(1.5, float), (np.float64(0.1), float), (3, int), (True, bool), ([[2.0]], float)]
+)
+def test_item(data: object, kind: type, device: str) -> None:
+    number = minigrad.tensor(data).item()
+    assert type(number) is kind
+    assert number == np.asarray(data).item()
+
+
+def test_tolist(device: str) -> None:
+    assert minigrad.tensor([[1, 2], [3, 4]]).tolist() == [[1, 2], [3, 4]]
+    assert minigrad.tensor(0.5).tolist() == 0.5
+    assert minigrad.zeros(2, 0).tolist() == [[], []]
+
+
+def test_numbers(device: str) -> None:
+    x = minigrad.tensor([2.75], requires_grad=True)
+    assert float(x) == 2.75
+    assert int(x) == 2
+    assert f"{x:.1f}" == "2.8"
+    assert bool(x)
+    assert not minigrad.tensor(0.0)
+    assert not minigrad.tensor([[False]])
+    assert minigrad.tensor(float("nan"))
+
+
+def test_iteration_and_unpacking(device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    first, second = x
+    assert first.tolist() == [1.0, 2.0]
+    (second * second).sum().backward()
+    assert x.grad.tolist() == [[0.0, 0.0], [6.0, 8.0]]
+    assert sum(minigrad.arange(4)).item() == 6
+    assert list(minigrad.zeros(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x.item(), ValueError, r"item\(\) needs .* one element, .* shape \(2, 1\); use tolist"),
+        (lambda x: float(x), ValueError, r"one element, this one has shape \(2, 1\)"),
+        (lambda x: bool(x), ValueError, r"truth of a tensor of shape \(2, 1\) is ambiguous"),
+        (lambda x: bool(x[:0]), ValueError, r"truth of a tensor of shape \(0, 1\) is ambiguous"),
+        (lambda x: len(x[0, 0]), TypeError, r"len\(\) of a tensor without dimensions"),
+        (lambda x: list(x[0, 0]), TypeError, r"tensor without dimensions"),
+        (lambda x: x.numpy(), RuntimeError, r"requires grad.*x\.detach\(\)\.numpy\(\)"),
+        (lambda x: np.asarray(x), RuntimeError, r"requires grad.*x\.detach\(\)\.numpy\(\)"),
+    ],
+)
+def test_conversions_that_have_no_answer(call, error: type[Exception], message: str, device: str) -> None:
+    with pytest.raises(error, match=message):
+        call(minigrad.ones(2, 1, requires_grad=True))
+
+
+# --- repr ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: minigrad.tensor([1.0, 2.5]), "tensor([1. , 2.5]{})"),
+        (lambda: minigrad.tensor(3.0), "tensor(3.{})"),
+        (lambda: minigrad.tensor(7), "tensor(7{})"),
+        (lambda: minigrad.tensor([True, False]), "tensor([ True, False]{})"),
+        (lambda: minigrad.tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]]{})"),
+        (lambda: minigrad.tensor([1 / 3, -2 / 3]), "tensor([ 0.3333, -0.6667]{})"),
+        (lambda: minigrad.tensor([1e-8]), "tensor([1.e-08]{})"),  # not 0.
+        (lambda: minigrad.tensor([float("nan"), float("inf"), 1.0]), "tensor([nan, inf,  1.]{})"),
+        (lambda: minigrad.tensor([]), "tensor([]{})"),
+        (lambda: minigrad.zeros(0, 3), "tensor([], size=(0, 3){})"),
+        (lambda: minigrad.tensor([1.0], dtype="float64"), "tensor([1.], dtype=float64{})"),
+        (lambda: minigrad.tensor([1], dtype="uint8"), "tensor([1], dtype=uint8{})"),
+        (lambda: minigrad.ones(2, requires_grad=True), "tensor([1., 1.]{}, requires_grad=True)"),
+        (lambda: minigrad.ones(2, requires_grad=True) * 2, "tensor([2., 2.]{}, creator=<Mul>)"),
+        (lambda: minigrad.arange(2000), "tensor([   0,    1,    2, ..., 1997, 1998, 1999]{})"),
+    ],
+)
+def test_repr(make, expected: str, device: str) -> None:
+    assert repr(make()) == expected.format(shown(device))
+
+
+# --- NumPy ---------------------------------------------------------------------------------------------------
+
+
+def test_numpy_shares_memory_where_the_device_is_the_host(device: str) -> None:
+    x = minigrad.tensor([1.0, 2.0])
+    array = x.numpy()
+    assert isinstance(array, np.ndarray)
+    array[0] = 100
+    assert x.tolist() == ([1.0, 2.0] if device == "opencl" else [100.0, 2.0])
+
+
+def test_numpy_of_a_graph_by_force_or_detached(device: str) -> None:
+    x = minigrad.ones(2, requires_grad=True) * 3
+    np.testing.assert_array_equal(x.numpy(force=True), [3, 3])
+    np.testing.assert_array_equal(x.detach().numpy(), [3, 3])
+
+
+def test_numpy_functions_take_tensors(device: str) -> None:
+    x = minigrad.tensor([1.0, 4.0])
+    assert type(np.sqrt(x)) is np.ndarray
+    np.testing.assert_array_equal(np.sqrt(x), [1, 2])
+    np.testing.assert_array_equal(np.asarray(x, dtype=np.float64), [1.0, 4.0], strict=True)
+    assert np.array(x).dtype == np.float32
+
+
+LEFT = {
+    "+": lambda x, y: x + y,
+    "-": lambda x, y: x - y,
+    "*": lambda x, y: x * y,
+    "/": lambda x, y: x / y,
+    "**": lambda x, y: x**y,
+    "==": lambda x, y: x == y,
+    "!=": lambda x, y: x != y,
+    "<": lambda x, y: x < y,
+    "<=": lambda x, y: x <= y,
+    ">": lambda x, y: x > y,
+    ">=": lambda x, y: x >= y,
+}
+VALUES = np.array([1.0, 2.0, 3.0], np.float32)
+OPERANDS = [VALUES, np.array(2, np.float32), np.float32(2), np.float64(2), np.int64(2), 2, 2.0]
+
+
+@pytest.mark.parametrize("left", OPERANDS, ids=repr)
+@pytest.mark.parametrize("symbol", LEFT)
+def test_numpy_and_python_on_the_left_give_tensors(symbol: str, left: object, device: str) -> None:
+    found = LEFT[symbol](left, minigrad.tensor(VALUES))
+    assert isinstance(found, Tensor)
+    assert found.device.name == device
+    expected = LEFT[symbol](np.asarray(left, np.float32), VALUES)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6, strict=True)
+
+
+def test_gradients_flow_past_arrays_on_the_left(device: str) -> None:
+    x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    (np.array([3.0, 4.0], np.float32) * x).sum().backward()
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
+def test_an_array_may_change_after_it_was_an_operand(device: str) -> None:
+    x, array = minigrad.tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0], np.float32)
+    y = (x * array).sum()
+    array[:] = 100
+    y.backward()
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
+# --- comparing -----------------------------------------------------------------------------------------------
+
+
+def test_comparison_is_elementwise_with_numbers_and_false_with_anything_else(device: str) -> None:
+    x = minigrad.tensor([1.0, 2.0])
+    assert (x == 1).tolist() == [True, False]
+    assert (x != np.ones(2, np.float32)).tolist() == [False, True]
+    for other in (None, "a", [1.0, 2.0], object()):
+        assert (x == other) is False
+        assert (x != other) is True
+    assert (x.grad == None) is True  # noqa: E711
+
+
+def test_hashed_by_identity(device: str) -> None:
+    x, y = minigrad.ones(2), minigrad.ones(2)
+    names = {x: "x", y: "y"}
+    assert names[x] == "x"
+    assert names[y] == "y"
+    assert len({x, y, x}) == 2
+    assert x in {x}
+    assert x.detach() not in {x}
+
+
+# --- views and copies ----------------------------------------------------------------------------------------
+
+SAME_ORDER = {  # every element keeps its place: all devices share the memory
+    "all of it": lambda x: x[:],
+    "new axis": lambda x: x[None],
+    "reshape": lambda x: x.reshape(6),
+    "view": lambda x: x.view(3, 2),
+    "flatten": lambda x: x.flatten(),
+    "unsqueeze": lambda x: x.unsqueeze(1),
+    "detach": lambda x: x.detach(),
+    "data": lambda x: x.data,
+}
+REORDERED = {
+    "slice": lambda x: x[1:],
+    "row": lambda x: x[1],
+    "row, by NumPy's integer": lambda x: x[np.int64(1)],
+    "row, by a tensor": lambda x: x[minigrad.tensor(1)],
+    "step": lambda x: x[:, ::-2],
+    "transpose": lambda x: x.transpose(0, 1),
+    "T": lambda x: x.T,
+    "permute": lambda x: x.permute(1, 0),
+    "flip": lambda x: x.flip(0),
+    "view of a slice": lambda x: x[1:].view(-1),
+}
+COPIES = {
+    "clone": lambda x: x.clone(),
+    "tensor": lambda x: minigrad.tensor(x),
+    "index": lambda x: x[[1, 0]],
+    "mask": lambda x: x[x > 2],
+    "reshape of a transpose": lambda x: x.T.reshape(6),
+    "arithmetic": lambda x: x + 0,
+    "cast": lambda x: x.double(),
+    "cat of one": lambda x: minigrad.cat([x]),
+    "sum over nothing": lambda x: x[None].sum(0),
+}
+
+
+@pytest.mark.parametrize("name", [*SAME_ORDER, *REORDERED])
+def test_views_share_memory(name: str, device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    view = (SAME_ORDER | REORDERED)[name](x)
+    if name in REORDERED and not x.device.has_views:
+        before = x.tolist()
+        with pytest.raises(RuntimeError, match=rf"on {device} slices and transposes are copies.*x\[key\] = value"):
+            view[...] = 0
+        assert x.tolist() == before
+    else:
+        view[...] = 0
+        assert x[1, 0].item() == 0
+        x[...] = 7
+        assert set(view.flatten().tolist()) == {7.0}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_do_not(name: str, device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    copy = COPIES[name](x)
+    before = copy.tolist()
+    x[...] = 0
+    assert copy.tolist() == before
+    copy[...] = 1
+    assert set(x.flatten().tolist()) == {0.0}
+
+
+def test_view_refuses_what_only_a_copy_can_do(device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    if x.device.has_views:
+        with pytest.raises(RuntimeError, match=r"view: .* shape \(3, 2\) .* \(6,\) needs a copy; write reshape"):
+            x.T.view(6)
+    assert x.T.reshape(6).tolist() == [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
