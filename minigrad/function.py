@@ -13,10 +13,11 @@ This file imports nothing of minigrad: of a tensor it uses a few attributes, whi
 """
 
 import contextlib
+import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import ReferenceType
 
 if TYPE_CHECKING:  # the name alone, for annotations: at run time nothing above this file is imported
@@ -25,6 +26,7 @@ else:
     Tensor = Any
 
 Array: TypeAlias = Any  # each back end has a type of its own
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Node: TypeAlias = Any  # what a gradient belongs to: the Function that made a tensor, or a leaf itself
 
 
@@ -55,6 +57,11 @@ class SetGradMode(contextlib.ContextDecorator):
 
     def __exit__(self, *exception: object) -> None:
         _mode.enabled = self._before.pop()
+
+    def __call__(self, function: Decorated) -> Decorated:
+        if inspect.isgeneratorfunction(function):  # its body runs later, when the decorator is through
+            raise TypeError(f"{type(self).__name__}() cannot decorate a generator; write `with` inside {function.__name__}.")
+        return super().__call__(function)
 
 
 class no_grad(SetGradMode):  # noqa: N801  (PyTorch's name)

@@ -79,8 +79,16 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     """y[.., k, ..] = x[.., indices[.., k, ..], ..] along axis `dim`; the other axes of both are the same."""
-    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in indices.shape])])
-    key[dim] = indices
+    (axis,) = normal_axes("take_along_dim", input.shape, [dim])
+    sizes = list(input.shape)
+    sizes[axis] = indices.shape[axis] if indices.ndim == input.ndim else -1
+    if indices.shape != tuple(sizes):
+        raise ValueError(
+            f"take_along_dim: indices {indices.shape} must have the shape of input {input.shape}, save along dim={dim}; "
+            "repeat them with broadcast_to."
+        )
+    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in sizes])])
+    key[axis] = indices
     return getitem(input, tuple(key))
 
 
