@@ -1,0 +1,296 @@
+"""OpenCL: every primitive as a kernel (minigrad_ext/*.cl) on arrays that stay in the device's memory.
+
+The host settles shapes and indices and computes nothing else. Arrays are always contiguous, which keeps the kernels
+plain. So what is a view in NumPy is a copy here, unless every element keeps its place, as in a reshape or x[:]: such
+results share memory.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.base import Backend, HostArray, Shape
+from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.opencl_indexing import (
+    IndexArray,
+    Template,
+    is_basic,
+    is_everything,
+    positions,
+    sorted_by_place,
+    template,
+    view_argument,
+)
+from minigrad.backends.opencl_runtime import DeviceArray, Runtime, int32
+
+_int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
+_C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "uint8": "uchar", "bool": "uchar"}
+_ELEMENT_TYPES = {1: "uchar", 4: "int", 8: "long"}  # movement sees only the size of an element
+_BLOCK = _STRIP = 8  # as in matmul.cl and conv2d.cl: the rows or channels, and the columns, of one work-item
+_STEPS = 64  # elements, or rows of an image, that one work-item adds up
+_MOST_PARTIAL_SUMS = 2**22  # elements of memory that a weight gradient may take for sums of its parts
+
+
+def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> Callable[..., DeviceArray]:
+    """Kernel map_`name` as a primitive for dtypes of these kinds, whose result has dtype `result` or that of x."""
+
+    def primitive(self: "OpenCL", *operands: DeviceArray) -> DeviceArray:
+        x = operands[-1]
+        if x.dtype.kind not in kinds:
+            raise TypeError(f"{name} is not defined for {x.dtype}; convert with .long() or .float().")
+        return self._map(name, _real(x.dtype), x.dtype if result is None else result, x.shape, *operands)
+
+    return primitive
+
+
+@cache
+def _real(dtype: np.dtype[Any]) -> str:
+    """The compiler options for elements of this dtype."""
+    kind = {"f": " -D FLOATING", "b": " -D TRUTH"}.get(dtype.kind, "")
+    return f"-D real={_C_TYPES[dtype.name]}{kind}"
+
+
+def _parts(size: int, part: int) -> int:
+    """How many parts of size `part` cover `size`."""
+    return -(-size // part)
+
+
+class OpenCL(Backend):
+    name = "opencl"
+    has_views = False
+
+    def __init__(self) -> None:
+        self._runtime = Runtime()
+
+    # --- to and from the host ---------------------------------------------------------------------------
+
+    def from_numpy(self, array: HostArray) -> DeviceArray:
+        return self._runtime.upload(array)
+
+    def to_numpy(self, x: DeviceArray) -> HostArray:
+        return self._runtime.download(x)
+
+    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
+        return self._runtime.full(shape, value, dtype)
+
+    def copy(self, x: DeviceArray) -> DeviceArray:
+        return self._runtime.copy(x)
+
+    def astype(self, x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
+        if dtype == x.dtype:
+            return self.copy(x)
+        if dtype == _bool:
+            return self._map("nonzero", _real(x.dtype), dtype, x.shape, x)
+        return self._map("convert", f"{_real(x.dtype)} -D target={_C_TYPES[dtype.name]}", dtype, x.shape, x)
+
+    def shares_memory(self, x: DeviceArray, y: DeviceArray) -> bool:
+        return x.buffer is y.buffer
+
+    # --- elementwise ------------------------------------------------------------------------------------
+
+    neg = _elementwise("neg", "fiu")
+    exp = _elementwise("exp", "f")
+    log = _elementwise("log", "f")
+    abs = _elementwise("abs", "fiub")
+    sign = _elementwise("sign", "fiu")
+    relu = _elementwise("relu", "fiub")
+    sigmoid = _elementwise("sigmoid", "f")
+    tanh = _elementwise("tanh", "f")
+    add = _elementwise("add", "fiub")
+    sub = _elementwise("sub", "fiu")
+    mul = _elementwise("mul", "fiub")
+    div = _elementwise("div", "f")
+    maximum = _elementwise("maximum", "fiub")
+    equal = _elementwise("equal", "fiub", _bool)
+    less = _elementwise("less", "fiub", _bool)
+    less_equal = _elementwise("less_equal", "fiub", _bool)
+    where = _elementwise("where", "fiub")
+    _power = _elementwise("power", "fiu")
+
+    def power(self, x: DeviceArray, y: DeviceArray | float) -> DeviceArray:
+        if x.dtype.kind == "i" and self._has_negative(y):
+            raise ValueError("integers to negative powers are no integers; convert with .float() first.")
+        if isinstance(y, DeviceArray):
+            return self._power(x, y)
+        return self._map("power_number", _real(x.dtype), x.dtype, x.shape, x.dtype.type(y), x)
+
+    def _has_negative(self, y: DeviceArray | float) -> bool:
+        if not isinstance(y, DeviceArray):
+            return y < 0
+        negative = self.less(y, self.full(y.shape, 0, y.dtype))
+        return bool(self.to_numpy(self.sum(negative, tuple(range(len(y.shape))))).any())
+
+    def _map(self, name: str, options: str, dtype: np.dtype[Any], shape: Shape, *arguments: Any) -> DeviceArray:
+        y = self._runtime.empty(shape, dtype)
+        items = _parts(y.size, self._runtime.run)
+        self._runtime.launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
+        return y
+
+    # --- reductions -------------------------------------------------------------------------------------
+
+    def sum(self, x: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
+        y = self._reduce("reduce_sum", x if x.dtype.kind == "f" else self.astype(x, _int64), axes)
+        return self.copy(y) if y is x else y
+
+    def max(self, x: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
+        y = self._reduce("reduce_max", x, axes)
+        return self.copy(y) if y is x else y
+
+    def _reduce(self, kernel: str, x: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
+        """Folds one axis after the other to size 1; x itself if they have size 1 already."""
+        for axis in reversed(axes):
+            while (length := x.shape[axis]) != 1:
+                y = self._runtime.empty(_folded(x.shape, axis), x.dtype)
+                inner, chunks = prod(x.shape[axis + 1 :]), y.shape[axis]
+                self._runtime.launch("reduce", _real(x.dtype), kernel, (y.size,), y.size, length, inner, chunks, x, y)
+                x = y
+        return x
+
+    def argmax(self, x: DeviceArray, axis: int) -> DeviceArray:
+        length, inner, real = x.shape[axis], prod(x.shape[axis + 1 :]), _real(x.dtype)
+        candidates, shape = None, x.shape
+        while candidates is None or shape[axis] != 1:
+            count, shape = shape[axis], _folded(shape, axis)
+            y = self._runtime.empty(shape, _int64)
+            sizes = (y.size, count, inner, shape[axis], length)
+            self._runtime.launch("reduce", real, "reduce_argmax", (y.size,), *sizes, x, candidates, y)
+            candidates = y
+        return candidates
+
+    # --- movement ---------------------------------------------------------------------------------------
+
+    def reshape(self, x: DeviceArray, shape: Shape) -> DeviceArray:
+        return DeviceArray(shape, x.dtype, x.buffer)
+
+    def permute(self, x: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
+        whole = template(x.shape)
+        return self._gather(x, whole, whole.transpose(axes))
+
+    def broadcast_to(self, x: DeviceArray, shape: Shape) -> DeviceArray:
+        whole = template(x.shape)
+        return self._gather(x, whole, np.broadcast_to(whole, shape))
+
+    def getitem(self, x: DeviceArray, key: Any) -> DeviceArray:
+        if is_basic(key):
+            whole = template(x.shape)
+            return self._gather(x, whole, whole[key])
+        sources = positions(x.shape, key)
+        y = self._runtime.empty(sources.shape, x.dtype)
+        self._move("gather_at", (y.size,), y.size, self._runtime.upload(sources), x, y)
+        return y
+
+    def put(self, x: DeviceArray, key: Any, shape: Shape) -> DeviceArray:
+        if x.dtype == _bool:
+            return self.astype(self.put(self.astype(x, _int64), key, shape), _bool)
+        y = self.full(shape, 0, x.dtype)
+        if is_basic(key):
+            whole = template(shape)
+            self._scatter(x, whole, whole[key], y)
+        else:
+            indices = [self._runtime.upload(array) for array in sorted_by_place(positions(shape, key).reshape(-1))]
+            size = indices[0].size
+            self._runtime.launch("reduce", _real(x.dtype), "put_sums", (size,), size, *indices, x, y)
+        return y
+
+    def concatenate(self, arrays: Sequence[DeviceArray], axis: int) -> DeviceArray:
+        shape, sizes = arrays[0].shape, [array.shape[axis] for array in arrays]
+        y = self._runtime.empty((*shape[:axis], sum(sizes), *shape[axis + 1 :]), arrays[0].dtype)
+        whole = template(y.shape)
+        for array, part in zip(arrays, np.split(whole, np.cumsum(sizes[:-1]), axis), strict=True):
+            self._scatter(array, whole, part, y)
+        return y
+
+    def assign(self, x: DeviceArray, key: Any, value: DeviceArray) -> None:
+        if is_basic(key):
+            whole = template(x.shape)
+            self._scatter(value, whole, whole[key], x)
+        else:
+            places, starts, sources = sorted_by_place(positions(x.shape, key).reshape(-1))
+            last = sources[starts[1:] - 1]  # of several values for one place NumPy keeps the last
+            indices = [self._runtime.upload(array) for array in (places, last)]
+            self._move("scatter_at", (places.size,), places.size, *indices, value, x)
+
+    def _gather(self, x: DeviceArray, whole: Template, view: Template) -> DeviceArray:
+        """The elements of x that `view` shows of `whole`."""
+        if is_everything(whole, view):
+            return self.reshape(x, view.shape)
+        y = self._runtime.empty(view.shape, x.dtype)
+        self._move_rows("gather", whole, view, x, y)
+        return y
+
+    def _scatter(self, x: DeviceArray, whole: Template, view: Template, y: DeviceArray) -> None:
+        """Writes x into the elements of y that `view` shows of `whole`."""
+        self._move_rows("scatter", whole, view, x, y)
+
+    def _move_rows(self, kernel: str, whole: Template, view: Template, x: DeviceArray, y: DeviceArray) -> None:
+        if view.size:
+            argument, length = view_argument(whole, view)
+            rows = view.size // length
+            self._move(kernel, (rows * _parts(length, self._runtime.run),), rows, argument, x, y)
+
+    def _move(self, kernel: str, size: Shape, *arguments: Any) -> None:
+        options = f"-D element={_ELEMENT_TYPES[arguments[-1].dtype.itemsize]}"
+        self._runtime.launch("movement", options, kernel, size, *arguments)
+
+    # --- products ---------------------------------------------------------------------------------------
+
+    def matmul(self, x: DeviceArray, y: DeviceArray) -> DeviceArray:
+        *batch, rows, length = x.shape
+        columns = y.shape[-1]
+        z = self._runtime.empty((*batch, rows, columns), x.dtype)
+        size = (_parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch))
+        sizes = (rows, columns, length)
+        self._runtime.launch("matmul", _real(x.dtype), "matmul", size, *sizes, x, y, z, local=(8, 4, 1))
+        return z
+
+    def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
+        batch, out_channels, out_height, out_width = geometry.y_shape
+        y = self._runtime.empty(geometry.y_shape, x.dtype)
+        size = (out_height * _parts(out_width, _STRIP), _blocks(out_channels, geometry), batch)
+        self._convolve("conv2d", size, geometry, x, w, y)
+        return y
+
+    def conv2d_input_grad(self, y: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
+        batch, in_channels, height, width = geometry.x_shape
+        x = self._runtime.empty(geometry.x_shape, y.dtype)
+        size = (height * _parts(width, _STRIP), _blocks(in_channels, geometry), batch)
+        self._convolve("conv2d_input_grad", size, geometry, y, w, x)
+        return x
+
+    def conv2d_weight_grad(self, x: DeviceArray, y: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
+        # The sum over the rows of y is cut into shares: work for many, and no long running sum in float32.
+        batch, out_channels, out_height, _ = geometry.y_shape
+        taps = prod(geometry.w_shape[1:])
+        most = _MOST_PARTIAL_SUMS // max(1, out_channels * taps)
+        shares = min(_parts(batch * out_height, _STEPS), max(1, most))
+        w = self._runtime.empty((shares, *geometry.w_shape), x.dtype)
+        self._convolve("conv2d_weight_grad", (taps, shares, _blocks(out_channels, geometry)), geometry, shares, x, y, w)
+        return self.reshape(self._reduce("reduce_sum", w, (0,)), geometry.w_shape)
+
+    def _convolve(self, kernel: str, size: Shape, geometry: ConvGeometry, *arguments: Any) -> None:
+        real = _real(arguments[-1].dtype)
+        self._runtime.launch("conv2d", real, kernel, size, _geometry_argument(geometry), *arguments, local=(32, 1, 1))
+
+
+def _folded(shape: Shape, axis: int) -> Shape:
+    """`shape` after one step of a reduction along axis."""
+    return (*shape[:axis], max(1, _parts(shape[axis], _STEPS)), *shape[axis + 1 :])
+
+
+def _blocks(channels: int, geometry: ConvGeometry) -> int:
+    """Into how many blocks so many channels fall; no block reaches across groups."""
+    return geometry.groups * _parts(channels // geometry.groups, _BLOCK)
+
+
+def _geometry_argument(geometry: ConvGeometry) -> IndexArray:
+    """`geometry` as the struct Geometry of conv2d.cl."""
+    sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
+    parameters = (*geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups)
+    for axis in (0, 1):
+        span = (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
+        span += geometry.w_shape[axis + 2] * geometry.dilation[axis] + geometry.padding[axis]
+        int32(span + geometry.x_shape[axis + 2])  # no coordinate in the kernels goes beyond that
+    return np.array(sizes + parameters, np.int32)

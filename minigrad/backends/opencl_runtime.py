@@ -1,0 +1,185 @@
+"""The OpenCL machinery below the primitives: device, context and queue, memory, compiled programs, launches.
+
+One in-order queue runs everything. So a command sees the results of those before it, and memory may go back to the pool
+as soon as Python lets go of it: whoever gets it next is queued later. Only `download` waits for the device.
+"""
+
+import os
+import threading
+from importlib.resources import files
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.base import HostArray, Shape
+
+try:
+    import pyopencl as cl
+    from pyopencl.tools import ImmediateAllocator, MemoryPool
+except ImportError as error:
+    raise RuntimeError(
+        f"device 'opencl' needs PyOpenCL, which cannot be imported ({error}). "
+        "Install it: pip install 'minigrad-learn[opencl]'"
+    ) from error
+
+_REMEDY = (
+    "On Linux x86-64, pip install 'minigrad-learn[opencl]' brings PoCL, a driver for the processor. Elsewhere install "
+    "the driver of your graphics card and a loader for it (Debian: apt install ocl-icd-libopencl1 pocl-opencl-icd)."
+)
+_INT32 = np.iinfo(np.int32)
+_MOST_ELEMENTS = 2**31 - 2**16  # kernels count in 32-bit ints, up to a size rounded up to whole work-groups
+
+Argument = Any  # of a kernel: DeviceArray, None (a null pointer), int, NumPy scalar, or a NumPy array as a struct
+
+
+class DeviceArray:
+    """An array in the device's memory, C-contiguous from the start of its buffer; `buffer` is None without elements."""
+
+    __slots__ = ("buffer", "dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any], buffer: Any) -> None:
+        self.shape, self.dtype, self.buffer = shape, dtype, buffer
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+
+class _PerThread(threading.local):
+    def __init__(self) -> None:
+        self.kernels: dict[tuple[str, str, str], Any] = {}
+
+
+class Runtime:
+    """One device with its context, queue and memory pool, and the programs compiled for it so far."""
+
+    def __init__(self) -> None:
+        self.context = _create_context()
+        self.device = self.context.devices[0]
+        # What a work-item of a light kernel does: a processor wants neighbours in a loop, which it vectorises, a GPU in
+        # neighbouring work-items. Kernels know it as RUN.
+        self.run = 16 if self.device.type & cl.device_type.CPU else 1
+        self._queue = cl.CommandQueue(self.context, self.device)
+        self._pool = MemoryPool(ImmediateAllocator(self._queue))
+        self._process = os.getpid()
+        self._programs: dict[tuple[str, str], Any] = {}
+        self._compiling = threading.Lock()
+        # A kernel is given its arguments and then launched: threads must not share one.
+        self._thread = _PerThread()
+
+    @property
+    def queue(self) -> Any:
+        """The command queue. All use of the device comes through here, so that a forked child is told what is wrong."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "device 'opencl' was used before this process was forked, and OpenCL drivers do not survive a fork. "
+                "Use it only in the child, or start workers with multiprocessing.get_context('spawn')."
+            )
+        return self._queue
+
+    def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
+        """An array whose elements are undefined."""
+        size = prod(shape)
+        if size > _MOST_ELEMENTS:
+            raise ValueError(
+                f"an array of shape {shape} has {size:,} elements; device 'opencl' counts in 32 bits and takes at most "
+                f"{_MOST_ELEMENTS:,}. Work on it in parts, or use device 'cpu'."
+            )
+        if dtype == np.float64 and not self.device.double_fp_config:
+            raise TypeError(f"{self.device.name} has no double precision, so float64 cannot live there; use float32.")
+        assert self.queue is not None  # raises in a forked child
+        return DeviceArray(shape, dtype, self._pool.allocate(size * dtype.itemsize) if size else None)
+
+    def upload(self, array: HostArray) -> DeviceArray:
+        x = self.empty(array.shape, array.dtype)
+        if x.buffer is not None:
+            cl.enqueue_copy(self.queue, x.buffer, np.asarray(array, order="C"))
+        return x
+
+    def download(self, x: DeviceArray) -> HostArray:
+        array = np.empty(x.shape, x.dtype)
+        if x.buffer is not None:
+            cl.enqueue_copy(self.queue, array, x.buffer)
+        return array
+
+    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
+        y = self.empty(shape, dtype)
+        if y.buffer is not None:
+            cl.enqueue_fill_buffer(self.queue, y.buffer, np.full((), value, dtype), 0, y.nbytes)
+        return y
+
+    def copy(self, x: DeviceArray) -> DeviceArray:
+        y = self.empty(x.shape, x.dtype)
+        if y.buffer is not None:
+            cl.enqueue_copy(self.queue, y.buffer, x.buffer, byte_count=y.nbytes)
+        return y
+
+    def launch(
+        self, source: str, options: str, name: str, size: Shape, *arguments: Argument, local: Shape = (64,)
+    ) -> None:
+        """Runs kernel `name` of minigrad_ext/`source`.cl, compiled with `options`, on at least `size` work-items.
+
+        The size is rounded up to whole work-groups of size `local`, and the kernel ignores what is too much. Drivers
+        for processors compile a kernel anew for every work-group size, so each kernel keeps to one.
+        """
+        if 0 in size:
+            return
+        queue = self.queue
+        kernel = self._kernel(source, options, name)
+        for position, argument in enumerate(arguments):
+            kernel.set_arg(position, _as_kernel_argument(argument))
+        rounded = tuple([-(-items // group) * group for items, group in zip(size, local, strict=True)])
+        cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
+
+    def _kernel(self, source: str, options: str, name: str) -> Any:
+        key = (source, options, name)
+        kernel = self._thread.kernels.get(key)
+        if kernel is None:
+            kernel = self._thread.kernels[key] = cl.Kernel(self._program(source, options), name)
+        return kernel
+
+    def _program(self, source: str, options: str) -> Any:
+        with self._compiling:
+            program = self._programs.get((source, options))
+            if program is None:
+                text = (files("minigrad_ext") / f"{source}.cl").read_text(encoding="utf-8")
+                program = self._programs[source, options] = self._compile(text, options)
+            return program
+
+    def _compile(self, text: str, options: str) -> Any:
+        exact = self.device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
+        division = "-cl-fp32-correctly-rounded-divide-sqrt" if exact else ""
+        return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")  # -w: no warnings
+
+
+def int32(value: int) -> np.int32:
+    """`value` as an int argument of a kernel."""
+    if not _INT32.min <= value <= _INT32.max:
+        raise ValueError(f"{value:,} is too much for device 'opencl', which counts in 32 bits; use device 'cpu'.")
+    return np.int32(value)
+
+
+def _as_kernel_argument(argument: Argument) -> Any:
+    if isinstance(argument, DeviceArray):
+        return argument.buffer
+    return int32(argument) if isinstance(argument, int) else argument
+
+
+def _create_context() -> Any:
+    """A context on the device that the environment variable PYOPENCL_CTX names, else on the first GPU, else on any."""
+    if "PYOPENCL_CTX" in os.environ:
+        return cl.create_some_context(interactive=False)
+    try:
+        platforms = cl.get_platforms()
+    except cl.Error as error:  # what the loader raises if it finds no driver
+        raise RuntimeError(f"device 'opencl': there is no OpenCL platform ({error}). {_REMEDY}") from error
+    devices = [device for platform in platforms for device in platform.get_devices()]
+    if not devices:
+        names = [platform.name for platform in platforms]
+        raise RuntimeError(f"device 'opencl': the OpenCL platforms {names} have no device. {_REMEDY}")
+    return cl.Context([next((device for device in devices if device.type & cl.device_type.GPU), devices[0])])
