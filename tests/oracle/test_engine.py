@@ -402,6 +402,17 @@ def test_what_was_made_under_no_grad_is_a_constant(m):
 
 
 @replayed
+def test_leaves_made_and_gradients_computed_under_no_grad(m):
+    with m.no_grad():
+        x = m.tensor([2.0], requires_grad=True)
+        w = m.nn.Linear(1, 1).weight
+    y = (x * x).sum()
+    with m.no_grad():
+        y.backward()
+    return [x.grad, w.requires_grad]
+
+
+@replayed
 def test_detach_cuts_the_graph_and_shares_the_memory(m):
     x = m.tensor([1.0, 2.0], requires_grad=True)
     y = x * 3

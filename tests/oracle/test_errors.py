@@ -1,0 +1,466 @@
+"""Where PyTorch refuses, minigrad refuses. Where minigrad refuses more, or accepts more, it is written here with the reason."""
+
+import numpy as np
+import pytest
+
+import minigrad
+
+from .replay import ERRORS, torch
+
+pytestmark = pytest.mark.oracle
+
+REFUSED = {
+    "broadcast": [
+        lambda m: m.ones(2, 3) + m.ones(2),
+        lambda m: m.ones(2, 3) * m.ones(4, 3),
+        lambda m: m.maximum(m.ones(2), m.ones(3)),
+        lambda m: m.where(m.ones(2) > 0, m.ones(3), m.ones(3)),
+        lambda m: m.broadcast_to(m.ones(2, 3), (2, 4)),
+        lambda m: m.broadcast_to(m.ones(2, 3), (3,)),
+        lambda m: m.ones(2, 3).expand(4, 3),
+        lambda m: m.ones(3).expand(-1, 3),
+        lambda m: m.ones(2, 3) == m.ones(2),
+    ],
+    "types": [
+        lambda m: m.ones(2) + "1",
+        lambda m: m.ones(2) * None,
+        lambda m: m.ones(2) < "1",
+        lambda m: m.ones(2) @ 2.0,
+        lambda m: m.ones(2) & m.ones(2),
+        lambda m: ~m.ones(2),
+        lambda m: m.where(m.ones(2), m.ones(2), m.ones(2)),
+        lambda m: m.where([True, False], m.ones(2), m.ones(2)),
+        lambda m: -m.tensor([True]),
+        lambda m: m.tensor([True]) - m.tensor([True]),
+        lambda m: m.tensor([True]) - True,
+        lambda m: m.tensor([1, 2]) ** -1,
+        lambda m: m.tensor([True, False]) ** -1,
+        lambda m: m.mean(m.tensor([1, 2])),
+        lambda m: m.tensor([True]).mean(),
+        lambda m: m.tensor([1.5]) @ m.tensor([1]),
+        lambda m: m.tensor([1], requires_grad=True),
+        lambda m: m.zeros(2, dtype=m.int64, requires_grad=True),
+        lambda m: m.nn.Parameter(m.tensor([1, 2])),
+    ],
+    "in place": [
+        lambda m: m.zeros(2).copy_(m.ones(3)),
+        lambda m: m.ones(2).__iadd__(m.ones(2, 2)),
+        lambda m: m.tensor([1, 2]).__iadd__(0.5),
+        lambda m: m.tensor([1, 2]).__imul__(m.tensor([0.5])),
+        lambda m: m.tensor([1, 2]).__itruediv__(2),
+        lambda m: m.ones(2, 3).__setitem__(0, m.ones(2)),
+        lambda m: m.ones(2).__setitem__(2, 1.0),
+        lambda m: m.ones(2).__setitem__("x", 1.0),
+        lambda m: setattr(m.ones(2), "grad", m.ones(3)),
+        lambda m: setattr(m.ones(2), "grad", 1.0),
+        lambda m: setattr(m.ones(2), "grad", m.ones(2).double()),
+        lambda m: setattr(m.ones(2), "data", 1.0),
+    ],
+    "reductions": [
+        lambda m: m.ones(2, 3).sum(2),
+        lambda m: m.ones(2, 3).sum((0, -2)),
+        lambda m: m.ones(2, 3).mean(-3),
+        lambda m: m.ones(2, 3).sum(0.0),
+        lambda m: m.ones(2, 3).sum("0"),
+        lambda m: m.ones(2, 3).max((0, 1)),
+        lambda m: m.ones(2, 3).argmax(2),
+        lambda m: m.ones(0).max(),
+        lambda m: m.ones(0, 3).max(0),
+        lambda m: m.ones(0, 3).amax(0),
+        lambda m: m.ones(0).argmax(),
+        lambda m: m.sum(m.ones(2), dim=0, axis=0),
+    ],
+    "shapes": [
+        lambda m: m.ones(2, 3).reshape(4),
+        lambda m: m.ones(2, 3).reshape(-1, -1),
+        lambda m: m.ones(2, 3).reshape(-1, 4),
+        lambda m: m.ones(2, 3).reshape(2, -3),
+        lambda m: m.ones(0, 3).reshape(0, -1),
+        lambda m: m.ones(2, 3).reshape(2.0, 3.0),
+        lambda m: m.ones(2, 3).T.view(6),
+        lambda m: m.ones(2, 3).permute(0),
+        lambda m: m.ones(2, 3).permute(0, 0),
+        lambda m: m.ones(2, 3).permute(0, 2),
+        lambda m: m.ones(2, 3).transpose(0, 2),
+        lambda m: m.ones(2, 3).squeeze(2),
+        lambda m: m.ones(2, 3).unsqueeze(3),
+        lambda m: m.ones(2, 3).unsqueeze(-4),
+        lambda m: m.ones(2, 3).flatten(1, 0),
+        lambda m: m.ones(2, 3).flatten(2),
+        lambda m: m.ones(2, 3).flip(2),
+        lambda m: m.ones(2, 3).flip(0, 0),
+        lambda m: m.ones(3).mT,
+    ],
+    "indices": [
+        lambda m: m.ones(2, 3)[2],
+        lambda m: m.ones(2, 3)[0, 0, 0],
+        lambda m: m.ones(2, 3)[[0, 2]],
+        lambda m: m.ones(2, 3)[:, m.tensor([-4])],
+        lambda m: m.ones(2, 3)[m.tensor([True, False, True])],
+        lambda m: m.ones(2, 3)[1.0],
+        lambda m: m.ones(2, 3)["x"],
+        lambda m: m.ones(2, 3)[m.tensor([0.0])],
+        lambda m: m.ones(2, 3)[[0, 1], [0, 1, 2]],
+        lambda m: m.take_along_dim(m.ones(2, 3), m.tensor([[0.0]]), 1),
+        lambda m: m.take_along_dim(m.ones(2, 3), m.tensor([0, 1]), 1),
+        lambda m: m.take_along_dim(m.ones(2, 3), m.tensor([[0]]), 2),
+        lambda m: len(m.tensor(1.0)),
+        lambda m: list(m.tensor(1.0)),
+    ],
+    "joining": [
+        lambda m: m.cat([]),
+        lambda m: m.stack([]),
+        lambda m: m.cat([m.ones(2, 3), m.ones(2, 2)]),
+        lambda m: m.cat([m.ones(2, 3), m.ones(2)]),
+        lambda m: m.cat([m.ones(2)], 1),
+        lambda m: m.cat([m.tensor(1.0), m.tensor(2.0)]),
+        lambda m: m.cat(m.ones(2, 3)),
+        lambda m: m.cat([m.ones(2), 1.0]),
+        lambda m: m.stack([m.ones(2), m.ones(3)]),
+        lambda m: m.stack([m.ones(2), m.ones(2)], 3),
+        lambda m: m.nn.functional.pad(m.ones(2), (1,)),
+        lambda m: m.nn.functional.pad(m.ones(2), (1, 1, 1, 1)),
+        lambda m: m.nn.functional.pad(m.ones(2), (1, 1), mode="nonsense"),
+        lambda m: m.nn.functional.pad(m.ones(2), (-2, -1)),
+    ],
+    "products": [
+        lambda m: m.ones(2, 3) @ m.ones(2, 3),
+        lambda m: m.ones(3) @ m.ones(2),
+        lambda m: m.ones(2, 3) @ m.ones(2),
+        lambda m: m.tensor(2.0) @ m.ones(2),
+        lambda m: m.ones(2, 3, 4) @ m.ones(3, 4, 2),
+        lambda m: m.nn.functional.linear(m.ones(2, 3), m.ones(2, 4)),
+        lambda m: m.nn.functional.linear(m.ones(2, 3), m.ones(4, 3), m.ones(3)),
+        lambda m: m.nn.functional.mse_loss(m.ones(2), m.ones(3)),
+        lambda m: m.nn.functional.mse_loss(m.ones(2), m.ones(2), reduction="average"),
+    ],
+    "conversions": [
+        lambda m: m.ones(2).item(),
+        lambda m: m.zeros(0).item(),
+        lambda m: bool(m.ones(2)),
+        lambda m: float(m.ones(2)),
+        lambda m: int(m.ones(2)),
+        lambda m: m.ones(2, requires_grad=True).numpy(),
+        lambda m: np.asarray(m.ones(2, requires_grad=True)),
+        lambda m: m.ones(2).to("nowhere"),
+        lambda m: m.ones(2).size(1),
+    ],
+    "creation": [
+        lambda m: m.tensor([[1.0], [1.0, 2.0]]),
+        lambda m: m.tensor("text"),
+        lambda m: m.tensor(None),
+        lambda m: m.tensor({}),
+        lambda m: m.tensor(object()),
+        lambda m: m.tensor(2**63),
+        lambda m: m.tensor([2**40], dtype=m.int32),
+        lambda m: m.tensor([300], dtype=m.uint8),
+        lambda m: m.tensor(np.array(["a"])),
+        lambda m: m.tensor(1.0, dtype="nonsense"),
+        lambda m: m.tensor(1.0, device="nowhere"),
+        lambda m: m.from_numpy([1.0]),
+        lambda m: m.zeros(-1),
+        lambda m: m.zeros(2, -3),
+        lambda m: m.ones(2.5),
+        lambda m: m.full((-2,), 1.0),
+        lambda m: m.full((2,), "x"),
+        lambda m: m.full((2,), 300, dtype=m.uint8),
+        lambda m: m.rand(-1),
+        lambda m: m.randn(2, dtype=m.int64),
+        lambda m: m.rand(2, dtype=m.int64),
+        lambda m: m.eye(-1),
+        lambda m: m.arange(0, 1, 0),
+        lambda m: m.arange(3, 0),
+        lambda m: m.arange(0, 3, -1),
+        lambda m: m.arange(),
+        lambda m: m.arange("3"),
+        lambda m: m.arange(0, float("inf")),
+        lambda m: m.arange(0, float("nan")),
+        lambda m: m.zeros(2**62, 2**62),
+    ],
+    "conv2d": [
+        lambda m: m.nn.functional.conv2d(m.ones(1, 3, 4, 4), m.ones(1, 2, 2, 2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 3, 3)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), dilation=2),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), stride=0),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), stride=(1, -1)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), stride=1.5),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), stride=(1, 1, 1)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), padding=-1),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), padding="full"),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), stride=2, padding="same"),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), dilation=0),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), groups=0),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 4, 4, 4), m.ones(3, 2, 2, 2), groups=2),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 3, 4, 4), m.ones(2, 1, 2, 2), groups=2),
+        lambda m: m.nn.functional.conv2d(m.ones(4, 4), m.ones(1, 1, 2, 2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 1, 4, 4), m.ones(1, 1, 2, 2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(2, 2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), m.ones(2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), m.ones(1, 1)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2).double()),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2), m.ones(1).double()),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4).bool(), m.ones(1, 1, 2, 2).bool()),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), m.ones(1, 1, 0, 2)),
+        lambda m: m.nn.functional.conv2d([[1.0]], m.ones(1, 1, 2, 2)),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4), None),
+    ],
+    "conv_transpose2d": [
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 3, 4, 4), m.ones(2, 1, 2, 2)),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), padding=2),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), output_padding=1),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), stride=2, output_padding=2),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), stride=2, output_padding=-1),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), stride=0),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 1, 2, 2), padding="same"),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 3, 2, 2), m.ones(3, 1, 2, 2), groups=2),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 2, 2, 2), m.ones(1)),
+        lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 0, 2), m.ones(1, 1, 2, 2)),
+    ],
+    "unfold": [
+        lambda m: m.nn.functional.unfold(m.ones(1, 1, 2, 2), 3),
+        lambda m: m.nn.functional.unfold(m.ones(2, 2), 1),
+        lambda m: m.nn.functional.unfold(m.ones(1, 1, 2, 2), 0),
+        lambda m: m.nn.functional.unfold(m.ones(1, 1, 2, 2), 1, stride=0),
+        lambda m: m.nn.functional.unfold(m.ones(1, 1, 2, 2), 1, padding=-1),
+    ],
+    "backward": [
+        lambda m: m.ones(2, requires_grad=True).backward(),
+        lambda m: m.ones(2).sum().backward(),
+        lambda m: m.ones(2, requires_grad=True).detach().sum().backward(),
+        lambda m: m.ones(2, requires_grad=True).backward(m.ones(3)),
+        lambda m: m.ones(2, requires_grad=True).backward(m.ones(1)),
+        lambda m: m.ones(2, requires_grad=True).backward([1.0, 1.0]),
+        lambda m: m.ones(1, requires_grad=True).backward(1.0),
+        lambda m: m.autograd.grad(m.ones(2), m.ones(2, requires_grad=True)),
+        lambda m: m.autograd.grad(m.ones(1, requires_grad=True) * 2, m.ones(1)),
+        lambda m: m.autograd.grad(m.ones(1, requires_grad=True) * 2, m.ones(1, requires_grad=True)),
+        lambda m: m.autograd.grad([m.ones(1, requires_grad=True) * 2], [m.ones(1)], [m.ones(1), m.ones(1)]),
+        lambda m: m.autograd.grad([], [m.ones(1, requires_grad=True)]),
+        lambda m: hooked(m, lambda dx: m.ones(3)),
+        lambda m: hooked(m, lambda dx: 3.0),
+        lambda m: hooked(m, lambda dx: dx.double()),
+        lambda m: m.Tensor(m.ones(1), requires_grad=True),
+    ],
+    "modules": [
+        lambda m: m.nn.Module()(m.ones(2)),
+        lambda m: m.nn.Linear(3, 2)(m.ones(2, 2)),
+        lambda m: m.nn.Linear(3, 2)(m.ones(2, 3).double()),
+        lambda m: m.nn.Conv2d(3, 2, 3, groups=2),
+        lambda m: m.nn.Conv2d(2, 3, 3, groups=2),
+        lambda m: m.nn.Conv2d(2, 3, 3, groups=0),
+        lambda m: m.nn.Conv2d(1, 1, 2, padding="full")(m.ones(1, 4, 4)),
+        lambda m: m.nn.Conv2d(1, 1, 2, stride=2, padding="same")(m.ones(1, 4, 4)),
+        lambda m: m.nn.Conv2d(1, 1, (1, 2, 3))(m.ones(1, 4, 4)),
+        lambda m: m.nn.Conv2d(1, 1, "x"),
+        lambda m: m.nn.ConvTranspose2d(3, 2, 3, groups=2),
+        lambda m: m.nn.Sequential(m.nn.ReLU(), abs),
+        lambda m: m.nn.Linear(-1, 2),
+        lambda m: m.nn.Linear(1, 1).to(m.int64),
+        lambda m: m.nn.init.uniform_(m.zeros(2), 1.0, 0.0),
+        lambda m: m.nn.init.kaiming_uniform_(m.zeros(2)),
+    ],
+    "SGD": [
+        lambda m: m.optim.SGD([]),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True) * 2]),
+        lambda m: m.optim.SGD([1.0]),
+        lambda m: m.optim.SGD(m.ones(2, requires_grad=True)),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)], lr=-1.0),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)], momentum=-1.0),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)], weight_decay=-1.0),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)], nesterov=True),
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)], momentum=0.9, dampening=0.1, nesterov=True),
+    ],
+}
+
+
+# Not PyTorch's behaviour, and not by accident: minigrad raises rather than doing something else. Reason and expressions.
+RAISES = {
+    "two precisions never mix by themselves: convert with .float() or .double()": [
+        lambda m: m.ones(2) * m.ones(2).double(),
+        lambda m: m.ones(2) + m.tensor(1.0, dtype=m.float64),
+        lambda m: m.where(m.ones(2) > 0, m.ones(2), m.ones(2).double()),
+        lambda m: m.ones(2) < m.ones(2).double(),
+        lambda m: m.cat([m.ones(2), m.ones(2).double()]),
+        lambda m: m.ones(2).__iadd__(m.ones(2).double()),
+    ],
+    "tensors that are joined have one dtype": [
+        lambda m: m.cat([m.ones(2), m.tensor([1])]),
+        lambda m: m.stack([m.tensor([True]), m.tensor([1])]),
+    ],
+    "tensors that are joined have one number of axes, also where one is empty": [
+        lambda m: m.cat([m.ones(0), m.ones(2, 3)]),
+    ],
+    "products are for floating-point tensors": [
+        lambda m: m.tensor([1, 2]) @ m.tensor([3, 4]),
+        lambda m: m.nn.functional.conv2d(m.ones(1, 3, 3).long(), m.ones(1, 1, 2, 2).long()),
+    ],
+    "& | ~ are for bools, as conditions": [
+        lambda m: m.tensor([3]) & m.tensor([1]),
+        lambda m: m.tensor([3]) | 1,
+        lambda m: ~m.tensor([3]),
+    ],
+    "there are six dtypes": [
+        lambda m: m.tensor(1 + 2j),
+        lambda m: m.tensor(np.ones(2, np.float16)),
+        lambda m: m.tensor(np.ones(2, np.int8)),
+    ],
+    "a number that its dtype cannot hold does not wrap around": [
+        lambda m: m.tensor([-1], dtype=m.uint8),
+        lambda m: m.full((2,), -1, dtype=m.uint8),
+        lambda m: m.ones(2, dtype=m.uint8) + 300,
+        lambda m: m.ones(2, dtype=m.uint8) * -1,
+    ],
+    "an integer to a negative power is no integer": [
+        lambda m: m.tensor([2, 1]) ** m.tensor([-1, 1]),
+    ],
+    "a tensor without axes has no axis 0": [
+        lambda m: m.tensor(1.0).sum(0),
+        lambda m: m.tensor(1.0).max(-1),
+        lambda m: m.tensor(1.0).flip(0),
+    ],
+    "x.max(y) is m.maximum(x, y)": [
+        lambda m: m.max(m.ones(2), m.zeros(2)),
+    ],
+    "where needs both values": [
+        lambda m: m.where(m.ones(2) > 0),
+    ],
+    "indices of take_along_dim have the input's other sizes": [
+        lambda m: m.take_along_dim(m.ones(2, 3), m.tensor([[0]]), 1),
+        lambda m: m.take_along_dim(m.ones(1, 3), m.tensor([[0], [1]]), 1),
+    ],
+    "a negative padding is a slice": [
+        lambda m: m.nn.functional.pad(m.ones(4), (-1, 0)),
+    ],
+    "of the paddings only constants are there": [
+        lambda m: m.nn.functional.pad(m.ones(1, 4), (1, 1), mode="reflect"),
+    ],
+    "writing in place is not recorded": [
+        lambda m: (m.ones(2, requires_grad=True) * 2).__iadd__(1.0),
+        lambda m: (m.ones(2, requires_grad=True) * 2).__setitem__(0, 1.0),
+        lambda m: m.zeros(2).__setitem__(0, m.ones(2, requires_grad=True).sum()),
+        lambda m: m.zeros(2).copy_(m.ones(2, requires_grad=True)),
+    ],
+    "a write through .data counts as one": [
+        lambda m: written_through_data(m),
+    ],
+    "the graph is spent after one backward, also where nothing had been saved": [
+        lambda m: twice(m, lambda x: (x + 1).sum()),
+    ],
+    "sign has no graph: its derivative is 0 wherever there is one": [
+        lambda m: m.ones(2, requires_grad=True).sign().sum().backward(),
+    ],
+    "an optimizer takes one list of parameters": [
+        lambda m: m.optim.SGD([{"params": [m.ones(2, requires_grad=True)]}]),
+    ],
+    "a generator's body runs after its decorator": [
+        lambda m: m.no_grad()(generator),
+    ],
+}
+
+# minigrad computes what PyTorch refuses: with NumPy's meaning and value.
+ACCEPTS = {
+    "slices go backwards": (lambda m: m.arange(5)[3:0:-2], [3, 1]),
+    "arrays on the left": (lambda m: np.ones((1, 2), np.float32) @ m.ones(2, 1), [[2.0]]),
+    "arrays in comparisons": (lambda m: m.ones(2) > np.zeros(2, np.float32), [True, True]),
+    "bools as numbers": (lambda m: m.ones(2) - m.tensor([True, False]), [0.0, 1.0]),
+    "abs of bools": (lambda m: m.tensor([True, False]).abs(), [True, False]),
+    "relu of bools": (lambda m: m.tensor([True, False]).relu(), [True, False]),
+    "argmax of bools": (lambda m: m.tensor([False, True, True]).argmax(), 1),
+    "flip of one axis": (lambda m: m.flip(m.arange(3), 0), [2, 1, 0]),
+    "sizes of nothing": (lambda m: m.zeros(), 0.0),
+    "an image without rows": (lambda m: m.nn.functional.conv2d(m.ones(1, 0, 2), m.ones(1, 1, 2, 2), padding=1), [[[0.0] * 3]]),
+    "no kernels": (lambda m: m.nn.functional.conv2d(m.ones(1, 2, 2), m.ones(0, 1, 2, 2)), np.zeros((0, 1, 1))),
+    "no inputs to grad": (lambda m: m.autograd.grad(m.ones(1, requires_grad=True) * 2, []), ()),
+    "arrays of foreign memory": (lambda m: m.tensor(np.arange(4)[::-1]), [3, 2, 1, 0]),
+    "names of dtypes": (lambda m: m.ones(1, dtype="float64"), [1.0]),
+}
+
+# The one kind of difference that shows only in the result: an expression, PyTorch's answer and ours.
+NAN = float("nan")
+DIFFERS = {
+    "NaN passes through sign, as in NumPy": (lambda m: m.sign(m.tensor([NAN, -2.0])), [0.0, -1.0], [NAN, -1.0]),
+    "NaN passes through the gradient of abs": (lambda m: gradient(m, lambda x: x.abs(), NAN, -2.0), [0.0, -1.0], [NAN, -1.0]),
+    "NaN spoils the gradient of max, as it does that of amax": (
+        lambda m: gradient(m, lambda x: x.max(), NAN, 2.0), [1.0, 0.0], [NAN, NAN]
+    ),
+    "a list holds Python numbers, whatever made them": (
+        lambda m: m.tensor([np.float64(0.1)]).double(), [0.1], [float(np.float32(0.1))]
+    ),
+    "a shape that is there already makes no new tensor": (
+        lambda m: [m.ones(2, requires_grad=True).reshape(2).is_leaf, m.ones(2, requires_grad=True).squeeze().is_leaf],
+        [False, False], [True, True],
+    ),
+    "grad returns gradients as hooks leave them, whatever else is asked for": (
+        lambda m: hooked_gradient(m), [1.0, 1.0], [3.0, 3.0]
+    ),
+}  # fmt: skip
+
+
+def hooked(m, hook):
+    x = m.ones(2, requires_grad=True)
+    x.register_hook(hook)
+    (x * 2).sum().backward()
+
+
+def hooked_gradient(m):
+    x = m.ones(2, requires_grad=True)
+    h = x * 2
+    h.register_hook(lambda dh: dh * 3)
+    return m.autograd.grad(h.sum(), [x, h])[1]
+
+
+def gradient(m, expression, *values):
+    x = m.tensor(values, requires_grad=True)
+    return m.autograd.grad(expression(x).sum(), x)[0]
+
+
+def written_through_data(m):
+    x = m.ones(2, requires_grad=True)
+    y = x.exp()
+    y.data.zero_()
+    y.sum().backward()
+
+
+def twice(m, expression):
+    y = expression(m.ones(2, requires_grad=True))
+    y.backward()
+    y.backward()
+
+
+def generator():
+    yield 1
+
+
+def listed(tables):
+    return [pytest.param(case, id=f"{name}-{k}") for name, cases in tables.items() for k, case in enumerate(cases)]
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("expression", listed(REFUSED))
+def test_what_pytorch_refuses_is_refused(device: str, expression) -> None:
+    with pytest.raises((*ERRORS, NotImplementedError)):
+        expression(torch)
+    with pytest.raises(ERRORS):
+        expression(minigrad)
+
+
+@pytest.mark.parametrize("expression", listed(RAISES))
+def test_deliberate_differences_raise(device: str, expression) -> None:
+    expression(torch)
+    with pytest.raises((*ERRORS, NotImplementedError)):
+        expression(minigrad)
+
+
+@pytest.mark.parametrize("name", ACCEPTS)
+def test_what_minigrad_accepts_beyond_pytorch_has_numpys_value(device: str, name: str) -> None:
+    expression, expected = ACCEPTS[name]
+    with pytest.raises((*ERRORS, NotImplementedError)):
+        expression(torch)
+    np.testing.assert_array_equal(np.asarray(expression(minigrad)), expected)
+
+
+@pytest.mark.parametrize("name", DIFFERS)
+def test_results_that_differ_on_purpose(device: str, name: str) -> None:
+    expression, theirs, ours = DIFFERS[name]
+    np.testing.assert_array_equal(np.asarray(expression(torch)), theirs)
+    np.testing.assert_array_equal(np.asarray(expression(minigrad)), ours)
