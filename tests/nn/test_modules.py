@@ -224,8 +224,10 @@ def test_sequential(device: str) -> None:
         ),
         (
             lambda: nn.ConvTranspose2d(4, 2, 3, stride=2, groups=2),
-            "ConvTranspose2d(4, 2, kernel_size=(3, 3), stride=2, padding=0, output_padding=0, groups=2, dilation=1, "
-            + "bias=True)",
+            (
+                "ConvTranspose2d(4, 2, kernel_size=(3, 3), stride=2, padding=0, "
+                "output_padding=0, groups=2, dilation=1, bias=True)"
+            ),
         ),
         (
             lambda: nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Tanh())),
