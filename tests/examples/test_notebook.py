@@ -50,6 +50,7 @@ def texts(notebook: nbformat.NotebookNode) -> list[str]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Proactor event loop")  # a detour that Jupyter takes on Windows
 def test_runs_on(device: str) -> None:
     notebook = read_notebook()
     stored = texts(notebook)
@@ -57,7 +58,7 @@ def test_runs_on(device: str) -> None:
     computed = texts(notebook)
     assert f"computing on {device}" in computed[0]
     if device == "cpu":
-        assert computed == stored, f"the stored outputs are old; store new ones: python {Path(__file__).name}"
+        assert computed == stored, "the stored outputs are old; store new ones: python tests/examples/test_notebook.py"
 
 
 def test_stored_outputs_are_of_one_run_from_the_top_without_errors() -> None:
