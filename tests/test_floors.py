@@ -33,7 +33,7 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 # Beside the standard library and NumPy: what a file may use, and nobody else.
 OUTSIDE = {"backends.cpu": ["minigrad_ext"], "backends.opencl_runtime": ["pyopencl"]}
 
-SHARED = ["backends", "backends.base", "backends.geometry", "backends.threads"]  # of backends/, what files elsewhere may import
+SHARED = ["backends", "backends.base", "backends.geometry", "backends.threads"]  # what others may import
 LOADS_LATE = ["backends"]  # a back end is imported when it is first asked for
 ANNOTATES = {"function": "tensor"}  # a name for type checkers, imported under `if TYPE_CHECKING:`
 KNOW_NO_DEVICE = ["function", "autograd", "ops"]  # to them, back ends are all the same
