@@ -110,7 +110,9 @@ class Runtime:
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
         y = self.empty(shape, dtype)
         if y.buffer is not None:
-            cl.enqueue_fill_buffer(self.queue, y.buffer, np.full((), value, dtype), 0, y.nbytes)
+            with np.errstate(over="ignore"):  # 1e300 is infinity in float32
+                number = np.full((), value, dtype)
+            cl.enqueue_fill_buffer(self.queue, y.buffer, number, 0, y.nbytes)
         return y
 
     def copy(self, x: DeviceArray) -> DeviceArray:
