@@ -289,9 +289,17 @@ def test_sizes_that_overflow(call: Callable[[Tensor, Tensor], object], fragments
     ],
 )
 def test_sizes_that_no_memory_holds(call: Callable[[Tensor, Tensor], object], device: str) -> None:
-    """128 TiB: an error that Python programs expect, not a crash."""
-    with pytest.raises(MemoryError):
+    """128 TiB: an error that Python programs expect, not a crash. OpenCL's kernels cannot even count so far."""
+    with pytest.raises((MemoryError, ValueError), match="Unable to allocate|counts in 32 bits"):
         call(image(1, 1, 5, 5), image(1, 1, 2, 2))
+
+
+@pytest.mark.parametrize("device", ["opencl"], indirect=True)
+def test_an_array_too_large_for_the_opencl_device(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minigrad.get_backend(device)._runtime, "_most_bytes", 4000)
+    minigrad.zeros(1000)
+    with refused(MemoryError, r"shape \(13, 77\) takes 4,004 bytes; .* allows 4,000"):
+        minigrad.zeros(13, 77)
 
 
 @pytest.mark.parametrize("size", [2**31, 2**62])
@@ -309,7 +317,7 @@ def test_huge_strides_and_dilations_are_right_or_refused(size: int, device: str)
             found = call()[0, 0].tolist()
         except ValueError as error:
             message, found = str(error), None
-        assert found == expected or re.search("stride|padding|dilation", message)
+        assert found == expected or re.search("stride|padding|dilation|counts in 32 bits", message)
 
 
 # --- arrays of every layout ----------------------------------------------------------------------------------

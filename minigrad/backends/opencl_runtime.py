@@ -64,6 +64,7 @@ class Runtime:
         # What a work-item of a light kernel does: a processor wants neighbours in a loop, which it vectorises, a GPU in
         # neighbouring work-items. Kernels know it as RUN.
         self.run = 16 if self.device.type & cl.device_type.CPU else 1
+        self._most_bytes = self.device.max_mem_alloc_size  # in one array
         self._queue = cl.CommandQueue(self.context, self.device)
         self._pool = MemoryPool(ImmediateAllocator(self._queue))
         self._process = os.getpid()
@@ -93,7 +94,12 @@ class Runtime:
         if dtype == np.float64 and not self.device.double_fp_config:
             raise TypeError(f"{self.device.name} has no double precision, so float64 cannot live there; use float32.")
         assert self.queue is not None  # raises in a forked child
-        return DeviceArray(shape, dtype, self._pool.allocate(size * dtype.itemsize) if size else None)
+        nbytes = size * dtype.itemsize
+        if nbytes > self._most_bytes:
+            raise MemoryError(
+                f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows {self._most_bytes:,}."
+            )
+        return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
 
     def upload(self, array: HostArray) -> DeviceArray:
         x = self.empty(array.shape, array.dtype)
