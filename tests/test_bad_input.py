@@ -290,7 +290,7 @@ def test_sizes_that_overflow(call: Callable[[Tensor, Tensor], object], fragments
 )
 def test_sizes_that_no_memory_holds(call: Callable[[Tensor, Tensor], object], device: str) -> None:
     """128 TiB: an error that Python programs expect, not a crash. OpenCL's kernels cannot even count so far."""
-    with pytest.raises((MemoryError, ValueError), match="Unable to allocate|counts in 32 bits"):
+    with pytest.raises((MemoryError, ValueError), match=r"Unable to allocate|counts in 32 bits"):
         call(image(1, 1, 5, 5), image(1, 1, 2, 2))
 
 
