@@ -14,8 +14,7 @@ from minigrad.backends import NAMES as DEVICES
 FLOORS = [
     ["dtypes", "function", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
-    ["backends.reference", "backends.opencl_runtime"],
-    ["backends.opencl_indexing"],
+    ["backends.reference", "backends.opencl_indexing", "backends.opencl_runtime"],
     ["backends.cpu", "backends.opencl"],
     ["backends"],
     ["ops", "ops.convert", "ops.shape"],
