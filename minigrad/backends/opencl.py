@@ -24,7 +24,7 @@ from minigrad.backends.opencl_indexing import (
     template,
     view_argument,
 )
-from minigrad.backends.opencl_runtime import DeviceArray, Runtime, int32
+from minigrad.backends.opencl_runtime import DeviceArray, Runtime
 
 _int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
 _C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "uint8": "uchar", "bool": "uchar"}
@@ -287,10 +287,13 @@ def _blocks(channels: int, geometry: ConvGeometry) -> int:
 
 def _geometry_argument(geometry: ConvGeometry) -> IndexArray:
     """`geometry` as the struct Geometry of conv2d.cl."""
-    sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
-    parameters = (*geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups)
     for axis in (0, 1):
-        span = (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
-        span += geometry.w_shape[axis + 2] * geometry.dilation[axis] + geometry.padding[axis]
-        int32(span + geometry.x_shape[axis + 2])  # no coordinate in the kernels goes beyond that
-    return np.array(sizes + parameters, np.int32)
+        reach = (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
+        reach += geometry.w_shape[axis + 2] * geometry.dilation[axis] + geometry.padding[axis] + geometry.x_shape[axis + 2]
+        if reach >= 2**31:  # than which no coordinate in the kernels is larger
+            raise ValueError(
+                f"conv2d: stride={geometry.stride}, padding={geometry.padding} and dilation={geometry.dilation} lead to places "
+                "beyond the 32 bits in which device 'opencl' counts; use device 'cpu'."
+            )
+    sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
+    return np.array([*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups], np.int32)

@@ -165,7 +165,7 @@ class Runtime:
         return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")  # -w: no warnings
 
 
-def int32(value: int) -> np.int32:
+def _int32(value: int) -> np.int32:
     """`value` as an int argument of a kernel."""
     if not _INT32.min <= value <= _INT32.max:
         raise ValueError(f"{value:,} is too much for device 'opencl', which counts in 32 bits; use device 'cpu'.")
@@ -175,7 +175,7 @@ def int32(value: int) -> np.int32:
 def _as_kernel_argument(argument: Argument) -> Any:
     if isinstance(argument, DeviceArray):
         return argument.buffer
-    return int32(argument) if isinstance(argument, int) else argument
+    return _int32(argument) if isinstance(argument, int) else argument
 
 
 def _create_context() -> Any:
