@@ -41,14 +41,8 @@ lint: $(VENV)/extra-lint  ## ruff and mypy
 	$(PY) -m ruff check
 	$(PY) -m mypy
 
-# The sanitized package is found before the installed one. `build` goes, or setuptools takes one build for the other.
-# Python leaks by design; --capture=sys lets the sanitizers' reports through.
 sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)
-	rm -rf build $(VENV)/sanitize
-	MINIGRAD_SANITIZE=address,undefined $(PIP) install --no-deps --target $(VENV)/sanitize .
-	rm -rf build
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-	PYTHONPATH=$(VENV)/sanitize $(VENV)/bin/pytest --capture=sys tests/backends -k cpu
+	PYTHON=$(PY) tools/sanitize.sh
 
 wheel: $(VENV)/extra-dev  ## build sdist and wheel, and test the wheel in an environment of its own
 	rm -rf dist
