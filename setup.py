@@ -10,23 +10,26 @@ from setuptools.command.build_ext import build_ext
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
 
+# Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
+parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
+# Such as "address,undefined": checks every access while the kernels run (gcc or clang); see tools/sanitize.sh.
+sanitize = os.environ.get("MINIGRAD_SANITIZE")
+
 
 class BuildExt(build_ext):
     """Adds the flags once the compiler is known: they differ between gcc or clang ("unix") and Microsoft's ("msvc")."""
 
     def build_extensions(self) -> None:
         compiler = self.compiler.compiler_type
-        # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
-        parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
-        sanitize = os.environ.get("MINIGRAD_SANITIZE")  # e.g. "address,undefined", see `make sanitize`
         for extension in self.extensions:
             extension.extra_compile_args += OPTIMISE.get(compiler, [])
             if parallel:
                 extension.extra_compile_args += OPENMP.get(compiler, [])
                 extension.extra_link_args += OPENMP["unix"] if compiler != "msvc" else []
-            if sanitize:
-                extension.extra_compile_args += [f"-fsanitize={sanitize}", "-fno-sanitize-recover", "-g", "-O1"]
-                extension.extra_link_args += [f"-fsanitize={sanitize}"]
+            if sanitize:  # without -fwrapv, with which Python's own flags would hide overflow
+                flags = [f"-fsanitize={sanitize}", "-fno-sanitize-recover=all", "-fno-wrapv", "-g", "-O1"]
+                extension.extra_compile_args += flags
+                extension.extra_link_args += flags[:1]
         super().build_extensions()
 
 
@@ -43,5 +46,8 @@ extensions = [
 setup(
     ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={
+        "bdist_wheel": {"py_limited_api": "cp311"},
+        "build": {"build_base": "build/sanitize" if sanitize else "build"},  # neither is taken for the other
+    },
 )

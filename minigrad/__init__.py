@@ -10,6 +10,7 @@
 from minigrad import nn, optim
 from minigrad.autograd import grad
 from minigrad.backends import get_backend
+from minigrad.backends.threads import get_num_threads, set_num_threads
 from minigrad.creation import (
     arange,
     eye,
