@@ -14,7 +14,7 @@ from minigrad_ext import conv2d
 
 @pytest.fixture
 def installed():
-    """The metadata of the installed package. (A checkout has some, too, of its last build: that lacks the file WHEEL.)"""
+    """The metadata of the installed package. (A checkout has some too, of its last build, without WHEEL.)"""
     found = [package for package in distributions(name="minigrad-learn") if package.read_text("WHEEL")]
     if not found:
         pytest.skip("minigrad is imported from a checkout without being installed; `make test` installs it")
