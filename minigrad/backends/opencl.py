@@ -288,12 +288,13 @@ def _blocks(channels: int, geometry: ConvGeometry) -> int:
 def _geometry_argument(geometry: ConvGeometry) -> IndexArray:
     """`geometry` as the struct Geometry of conv2d.cl."""
     for axis in (0, 1):
-        reach = (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
-        reach += geometry.w_shape[axis + 2] * geometry.dilation[axis] + geometry.padding[axis] + geometry.x_shape[axis + 2]
-        if reach >= 2**31:  # than which no coordinate in the kernels is larger
+        reach = geometry.x_shape[axis + 2] + geometry.padding[axis]
+        reach += (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
+        reach += geometry.w_shape[axis + 2] * geometry.dilation[axis]
+        if reach >= 2**31:  # no coordinate in the kernels is larger
             raise ValueError(
-                f"conv2d: stride={geometry.stride}, padding={geometry.padding} and dilation={geometry.dilation} lead to places "
-                "beyond the 32 bits in which device 'opencl' counts; use device 'cpu'."
+                f"conv2d: stride={geometry.stride}, padding={geometry.padding} and dilation={geometry.dilation} lead to "
+                "places beyond the 32 bits in which device 'opencl' counts; use device 'cpu'."
             )
     sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
     return np.array([*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups], np.int32)

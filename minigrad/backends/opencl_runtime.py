@@ -65,6 +65,7 @@ class Runtime:
         # neighbouring work-items. Kernels know it as RUN.
         self.run = 16 if self.device.type & cl.device_type.CPU else 1
         self._most_bytes = self.device.max_mem_alloc_size  # in one array
+        self._has_double = bool(self.device.double_fp_config)
         self._queue = cl.CommandQueue(self.context, self.device)
         self._pool = MemoryPool(ImmediateAllocator(self._queue))
         self._process = os.getpid()
@@ -75,13 +76,16 @@ class Runtime:
 
     @property
     def queue(self) -> Any:
-        """The command queue. All use of the device comes through here, so that a forked child is told what is wrong."""
+        """The command queue. All use of it comes through here, so that a forked child is told what is wrong."""
+        self._check_process()
+        return self._queue
+
+    def _check_process(self) -> None:
         if os.getpid() != self._process:
             raise RuntimeError(
                 "device 'opencl' was used before this process was forked, and OpenCL drivers do not survive a fork. "
                 "Use it only in the child, or start workers with multiprocessing.get_context('spawn')."
             )
-        return self._queue
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
         """An array whose elements are undefined."""
@@ -91,15 +95,19 @@ class Runtime:
                 f"an array of shape {shape} has {size:,} elements; device 'opencl' counts in 32 bits and takes at most "
                 f"{_MOST_ELEMENTS:,}. Work on it in parts, or use device 'cpu'."
             )
-        if dtype == np.float64 and not self.device.double_fp_config:
+        if dtype == np.float64 and not self._has_double:
             raise TypeError(f"{self.device.name} has no double precision, so float64 cannot live there; use float32.")
-        assert self.queue is not None  # raises in a forked child
         nbytes = size * dtype.itemsize
         if nbytes > self._most_bytes:
             raise MemoryError(
                 f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows {self._most_bytes:,}."
             )
-        return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
+        self._check_process()
+        try:
+            return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
+        except cl.MemoryError as error:
+            message = f"{self.device.name} has no memory left for an array of shape {shape}, {nbytes:,} bytes."
+            raise MemoryError(message) from error
 
     def upload(self, array: HostArray) -> DeviceArray:
         x = self.empty(array.shape, array.dtype)
@@ -180,14 +188,20 @@ def _as_kernel_argument(argument: Argument) -> Any:
 
 def _create_context() -> Any:
     """A context on the device that the environment variable PYOPENCL_CTX names, else on the first GPU, else on any."""
-    if "PYOPENCL_CTX" in os.environ:
-        return cl.create_some_context(interactive=False)
     try:
         platforms = cl.get_platforms()
     except cl.Error as error:  # what the loader raises if it finds no driver
         raise RuntimeError(f"device 'opencl': there is no OpenCL platform ({error}). {_REMEDY}") from error
+    names = [platform.name for platform in platforms]
+    if choice := os.environ.get("PYOPENCL_CTX"):
+        try:
+            return cl.create_some_context(interactive=False)
+        except (cl.Error, RuntimeError) as error:
+            raise RuntimeError(
+                f"device 'opencl': PYOPENCL_CTX={choice!r} does not choose a device ({error}). The platforms are {names}."
+                " Write PYOPENCL_CTX=0 for the first of them, 0:1 for its second device, or unset it."
+            ) from error
     devices = [device for platform in platforms for device in platform.get_devices()]
     if not devices:
-        names = [platform.name for platform in platforms]
         raise RuntimeError(f"device 'opencl': the OpenCL platforms {names} have no device. {_REMEDY}")
     return cl.Context([next((device for device in devices if device.type & cl.device_type.GPU), devices[0])])
