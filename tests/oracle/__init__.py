@@ -1,1 +1,1 @@
-"""Comparisons with PyTorch. What is compared is always a function of a namespace `m`, run once as minigrad, once as torch."""
+"""Comparisons with PyTorch: of functions of a namespace `m`, run once with minigrad for it and once with torch."""

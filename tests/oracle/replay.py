@@ -1,4 +1,4 @@
-"""Runs one function of a namespace `m` twice, with minigrad and with torch, and asserts that nothing tells the two apart.
+"""Runs a function of a namespace `m` with minigrad and with torch, and asserts that nothing tells the two apart.
 
 Without PyTorch every comparison is skipped, unless MINIGRAD_REQUIRE_ORACLE=1: then its absence is an error.
 """
@@ -20,9 +20,9 @@ else:
 
 torch.set_num_threads(1)  # the arrays are tiny
 
-# Largest difference, relative to the largest element of the expected array (or to 1, if that is smaller). The libraries add in
-# different orders, so each of the few hundred terms of a sum may bring a rounding of its own: 2^-53 = 1.1e-16 in float64,
-# 2^-24 = 6e-8 in float32. Both bounds leave room for some hundred of them, and none for a wrong term.
+# The largest difference allowed, as a fraction of the largest element expected (or of 1, if that is smaller). The
+# libraries add in different orders, and each of a sum's terms, here a few hundred at most, may bring a rounding of its
+# own: 2^-53 = 1.1e-16 in float64, 2^-24 = 6e-8 in float32. That leaves no room for a wrong term.
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 
 ERRORS = (RuntimeError, ValueError, TypeError, IndexError)  # no AttributeError: a name that is missing is no refusal
@@ -60,7 +60,8 @@ def same(ours: Any, theirs: Any, where: str = "result") -> None:
 
 
 def replay(expression: Callable[..., Any], arrays: Sequence[np.ndarray]) -> None:
-    """Compares expression(m, *tensors) and its first and second gradients. Floating-point arrays become leaves that require grad.
+    """Compares expression(m, *tensors) and its first and second gradients. Floating-point arrays become leaves that
+    require grad.
 
     Where a first gradient is infinite or NaN, the second follows from how the first is written, and is left out.
     """
@@ -75,13 +76,15 @@ def leaf(m: ModuleType, array: np.ndarray) -> Any:
 
 
 def derivatives(m: ModuleType, expression: Callable[..., Any], arrays: Sequence[np.ndarray]) -> dict[str, Any]:
-    """The expression's result; the gradients dx of <result, dy> for random dy with respect to the inputs x; and the gradients
-    of <dx, ddx> for random ddx with respect to x and dy, a missing one as zeros (which are missing depends on how dx is written).
+    """The expression's result; the gradients dx of <result, dy>, dy random, with respect to the inputs x; and those of
+    <dx, ddx>, ddx random, with respect to x and dy. A second gradient that does not exist counts as zeros: which do
+    exist depends on how dx is written.
     """
     rng = np.random.default_rng(1)
     inputs = [leaf(m, array) for array in arrays]
     result = expression(m, *inputs)
-    outputs = [y for y in (result if isinstance(result, (tuple, list)) else [result]) if getattr(y, "requires_grad", False)]
+    results = result if isinstance(result, (tuple, list)) else [result]
+    outputs = [y for y in results if getattr(y, "requires_grad", False)]
     x = [tensor for tensor in inputs if tensor.requires_grad]
     if not outputs or not x:
         return {"value": result, "gradients": [], "second gradients": []}

@@ -30,9 +30,10 @@ def convolutions(draw: st.DrawFn) -> tuple[list[np.ndarray], Arguments]:
     dilation, groups, kernel = draw(pairs(1, 3)), draw(st.integers(1, 3)), draw(st.tuples(*[st.integers(1, 3)] * 2))
     padding = draw(pairs(0, 3) | st.sampled_from(["same", "valid"]))
     stride = 1 if padding == "same" else draw(pairs(1, 3))
-    border = (0, 0) if padding == "valid" else both(padding) if padding != "same" else (9, 9)
+    borders = {"valid": (0, 0), "same": (9, 9)}  # "same" pads as much as it takes
     extents = [d * (k - 1) + 1 for d, k in zip(both(dilation), kernel, strict=True)]
-    image = [draw(st.integers(max(1, extent - 2 * p), max(1, extent - 2 * p) + 4)) for extent, p in zip(extents, border, strict=True)]
+    least = [max(1, e - 2 * p) for e, p in zip(extents, borders.get(padding) or both(padding), strict=True)]
+    image = [draw(st.integers(size, size + 4)) for size in least]
     channels, outputs = draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
     arrays = draw_arrays(draw, [groups * channels, *image], [outputs, channels, *kernel], outputs)
     return arrays, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
@@ -51,8 +52,12 @@ def transposed_convolutions(draw: st.DrawFn) -> tuple[list[np.ndarray], Argument
     channels, outputs = groups * draw(st.integers(1, 2)), draw(st.integers(1, 2))
     arrays = draw_arrays(draw, [channels, *image], [channels, outputs, *kernel], groups * outputs)
     return arrays, {
-        "stride": stride, "padding": tuple(padding), "output_padding": tuple(output_padding), "dilation": dilation, "groups": groups,
-    }  # fmt: skip
+        "stride": stride,
+        "padding": tuple(padding),
+        "output_padding": tuple(output_padding),
+        "dilation": dilation,
+        "groups": groups,
+    }
 
 
 def draw_arrays(draw: st.DrawFn, image: list[int], weight: list[int], outputs: int) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""What backward(), grad() and their like do besides computing: accumulating, freeing, calling hooks, leaving things alone.
+"""What backward(), grad() and their like do besides computing: accumulate, free, call hooks, leave things alone.
 
 Each scenario returns what can be observed; it must be the same with PyTorch.
 """
@@ -226,6 +226,15 @@ def test_without_create_graph_gradients_have_no_graph(m):
     with pytest.raises(RuntimeError):
         dx.sum().backward()
     return [dx.requires_grad, dx.is_leaf]
+
+
+@replayed
+def test_the_number_of_threads(m):
+    before = m.get_num_threads()
+    m.set_num_threads(1)
+    seen = m.get_num_threads()
+    m.set_num_threads(before)
+    return [seen, m.get_num_threads() == before]
 
 
 # --- hooks and retained gradients ----------------------------------------------------------------------------
@@ -518,7 +527,8 @@ def test_writing_a_constant_tensor(m):
     x[:, 0] = x[0]
     y &= m.tensor([True, True])
     y |= m.tensor([False, False])
-    return [x, x is same, y, m.zeros(2).fill_(3), m.ones(2).zero_(), m.zeros(2, 2).copy_(x[0]), m.tensor([1, 2]).fill_(2.9)]
+    filled = [m.zeros(2).fill_(3), m.tensor([1, 2]).fill_(2.9), m.ones(2).zero_(), m.zeros(2, 2).copy_(x[0])]
+    return [x, x is same, y, filled]
 
 
 @replayed
@@ -532,12 +542,18 @@ def test_writing_by_index_and_mask(m):
     return x
 
 
+@pytest.mark.parametrize("device", ["reference", "cpu"], indirect=True)
 @replayed
-def test_writing_a_view_writes_the_whole(m):
-    x = m.tensor(np.arange(6.0).reshape(2, 3))
-    row = x[0]
+def test_a_view_and_the_whole_are_one_memory(m):
+    """On opencl views are copies: writing one raises (tests/test_tensor.py)."""
+    x = m.arange(6.0).reshape(2, 3)
+    row, column, turned = x[0], x[:, 1:2], x.T
     x[0, 1] = 10.0
-    return [x, x.detach()]
+    row[2] = 20.0
+    column += 100.0
+    turned[0, 1] = -1.0
+    x.reshape(6)[3] *= 2.0
+    return [x, row, column, turned, x.detach()]
 
 
 @replayed

@@ -1,7 +1,7 @@
 """No public name, operator or parameter of minigrad is left out of what is replayed in PyTorch, save those listed here.
 
-What is replayed are functions of `m`; this test reads their source. In it `m.sum(x, 0)` covers the function "sum" with its
-parameters "sum(input)" and "sum(dim)", `x.sum()` the method ".sum", and `x + y` the operator ".__add__".
+What is replayed are functions of `m`; this test reads their source. In it `m.sum(x, 0)` covers the function "sum" with
+its parameters "sum(input)" and "sum(dim)", `x.sum()` the method ".sum", and `x + y` the operator ".__add__".
 """
 
 import ast
@@ -77,15 +77,16 @@ def parameters(name: str, value: Any) -> list[str]:
 
 def wanted(names: dict[str, Any]) -> set[str]:
     """The public names, and "name(parameter)" for each of their parameters."""
-    covered = {name: value for name, value in names.items() if name not in LEFT_OUT}
-    return {*covered, *(f"{name}({parameter})" for name, value in covered.items() for parameter in parameters(name, value))}
+    found = set(names) - set(LEFT_OUT)
+    return found | {f"{name}({parameter})" for name in found for parameter in parameters(name, names[name])}
 
 
 def replayed(names: dict[str, Any]) -> Iterator[str]:
     """The same for what the functions of `m` in this directory use."""
     for path in Path(__file__).parent.glob("*.py"):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(function, (ast.Lambda, ast.FunctionDef)) and [arg.arg for arg in function.args.args][:1] == ["m"]:
+            arguments = function.args.args if isinstance(function, (ast.Lambda, ast.FunctionDef)) else []
+            if arguments and arguments[0].arg == "m":
                 for node in ast.walk(function):
                     yield from uses(node, names)
 
@@ -105,8 +106,9 @@ def uses(node: ast.AST, names: dict[str, Any]) -> Iterator[str]:
         case ast.Call(func=ast.Attribute() as function, args=args, keywords=keywords):
             name = dotted(function)
             known = parameters(name, names.get(name))
-            given = [known[min(position, len(known) - 1)] for position in range(len(args)) if known]  # the last may be *sizes
-            yield from (f"{name}({parameter})" for parameter in [*given, *(keyword.arg for keyword in keywords)])
+            by_position = [known[min(position, len(known) - 1)] for position in range(len(args)) if known]  # or *sizes
+            by_name = [keyword.arg for keyword in keywords]
+            yield from (f"{name}({parameter})" for parameter in by_position + by_name)
 
 
 def dotted(node: ast.AST) -> str:
