@@ -163,6 +163,12 @@ class Tensor:
             extras += ", requires_grad=True"
         return f"tensor({body}{extras})"
 
+    def __reduce__(self) -> Any:
+        """What copy.deepcopy and pickle keep of a leaf: its values, the name of its device and its gradient."""
+        if self.creator is not None:
+            raise RuntimeError("deepcopy and pickle are for leaves; this tensor is part of a graph: write x.detach().")
+        return _rebuilt, (type(self), self.numpy(force=True), self.device.name, self.requires_grad, self.grad)
+
     # --- gradients ----------------------------------------------------------------------------------------
 
     def backward(
@@ -465,3 +471,12 @@ class Tensor:
 
 def _describe(tensor: Tensor) -> str:
     return f"{tensor.dtype} {tensor.shape} on {tensor.device}"
+
+
+def _rebuilt(
+    kind: type[Tensor], array: npt.NDArray[Any], device: str, requires_grad: bool, grad: Tensor | None
+) -> Tensor:
+    tensor, backend = kind.__new__(kind), get_backend(device)
+    Tensor.__init__(tensor, backend.from_numpy(array.copy()), backend)
+    tensor.requires_grad, tensor.grad = requires_grad, grad
+    return tensor

@@ -215,7 +215,7 @@ def test_the_default_device(device: str) -> None:
         (lambda: minigrad.tensor([1.0], device="gpu"), ValueError, r"device 'gpu' is not one of"),
         (lambda: minigrad.tensor([1], requires_grad=True), TypeError, r"this one is int64; convert with \.float\(\)"),
         (lambda: minigrad.tensor([300], dtype="uint8"), ValueError, r"300 does not fit dtype uint8, .* from 0 to 255"),
-        (lambda: minigrad.tensor([-1], dtype="uint8"), ValueError, r"-1 does not fit dtype uint8"),
+        (lambda: minigrad.tensor([-1, 5], dtype="uint8"), ValueError, r"-1 does not fit dtype uint8"),
         (lambda: minigrad.tensor(2**40, dtype="int32"), ValueError, r"1099511627776 does not fit dtype int32"),
         (lambda: minigrad.tensor([2.0**63], dtype="int64"), ValueError, r"does not fit dtype int64"),
         (lambda: minigrad.tensor([float("nan")], dtype="int64"), ValueError, r"nan does not fit dtype int64"),

@@ -1,10 +1,13 @@
 """Tensor: what it tells about itself, what it becomes in Python and NumPy, and how it compares."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Tensor
+from minigrad import Tensor, nn
 
 
 def shown(device: str) -> str:
@@ -230,6 +233,34 @@ def test_hashed_by_identity(device: str) -> None:
     assert len({x, y, x}) == 2
     assert x in {x}
     assert x.detach() not in {x}
+
+
+# --- copy.deepcopy and pickle --------------------------------------------------------------------------------
+
+
+DUPLICATE = {"deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
+
+
+@pytest.mark.parametrize("how", DUPLICATE)
+def test_deepcopy_and_pickle(how: str, device: str) -> None:
+    duplicate = DUPLICATE[how]
+    layer = nn.Linear(2, 1)
+    layer(minigrad.ones(1, 2)).sum().backward()
+    layer.tied = layer.weight
+    twin = duplicate(layer)
+    assert twin.weight.tolist() == layer.weight.tolist()
+    assert twin.weight.grad.tolist() == [[1.0, 1.0]]
+    assert twin.weight.device is layer.weight.device
+    assert isinstance(twin.weight, nn.Parameter)
+    assert twin.tied is twin.weight
+    before = layer.weight.tolist()
+    with minigrad.no_grad():
+        twin.weight.zero_()
+    twin.weight.grad.zero_()
+    assert layer.weight.tolist() == before
+    assert layer.weight.grad.tolist() == [[1.0, 1.0]]
+    with pytest.raises(RuntimeError, match=r"for leaves.*x\.detach\(\)"):
+        duplicate(layer.weight * 2)
 
 
 # --- views and copies ----------------------------------------------------------------------------------------
