@@ -3,6 +3,7 @@
 Flipping is taking out with a step of -1; padding is putting into something larger.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ def normal_key(key: Any) -> Key:
     the data they select stays on its device. (The Ellipsis makes NumPy return an array also for a single element.)
     """
     parts = tuple([_normal_part(part) for part in (key if isinstance(key, tuple) else (key,))])
+    if not is_basic(parts):
+        _check_order_of_axes(parts)
     return parts if any([part is Ellipsis for part in parts]) else (*parts, Ellipsis)
 
 
@@ -39,6 +42,18 @@ def _normal_part(part: Any) -> Any:
     if array.dtype.kind not in "iub":
         raise IndexError(f"an index must be made of integers, slices, None, ... or bool masks; got {part!r}.")
     return array
+
+
+def _check_order_of_axes(parts: Key) -> None:
+    """NumPy counts integers beside index arrays as arrays, and puts the axes of separated arrays first; PyTorch takes
+    the integers beforehand. Where this leads to two different shapes, neither is right for everybody.
+    """
+    kinds = "".join(["a" if isinstance(part, np.ndarray) else "i" if isinstance(part, int) else "s" for part in parts])
+    if re.search("[ai]s+[ai]", kinds) and re.fullmatch("s+a+s*", kinds.replace("i", "")):
+        raise IndexError(
+            "an index with a slice, None or ... between an integer and an array: NumPy and PyTorch order the axes of "
+            "the result differently. Index twice, first with the integers: x[0][:, [1, 2]] for x[0, :, [1, 2]]."
+        )
 
 
 def is_basic(key: Key) -> bool:

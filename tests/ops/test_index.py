@@ -37,7 +37,7 @@ MIXED = [
     (slice(None), [2, 0, 2]),
     ([1, 0], slice(None), 1),
     ([1, 0], None, slice(1, 3), [[3], [0]]),
-    (0, ..., [1, 1]),
+    (..., 0, [1, 1]),
     (None, [1]),
     (np.array([True, False]), 2),
     (np.array([True, True]), slice(None), [0, 1]),

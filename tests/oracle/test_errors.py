@@ -320,6 +320,15 @@ RAISES = {
         lambda m: m.tensor(1.0).max(-1),
         lambda m: m.tensor(1.0).flip(0),
     ],
+    "NumPy and PyTorch order the axes of such a result differently": [
+        lambda m: m.ones(2, 3, 4)[0, :, [0, 1]],
+        lambda m: m.ones(2, 3)[0, None, [0, 1]],
+        lambda m: m.ones(2, 3, 4)[0, ..., m.tensor([0, 1])],
+        lambda m: m.ones(2, 3, 4).__setitem__((0, slice(None), [0, 1]), m.ones(3, 2)),
+    ],
+    "an index of bytes could be positions or a mask": [
+        lambda m: m.ones(2, 3)[m.tensor([0, 1], dtype=m.uint8)],
+    ],
     "x.max(y) is m.maximum(x, y)": [
         lambda m: m.max(m.ones(2), m.zeros(2)),
     ],
@@ -450,6 +459,7 @@ def test_what_pytorch_refuses_is_refused(device: str, expression) -> None:
         expression(minigrad)
 
 
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
 @pytest.mark.parametrize("expression", listed(RAISES))
 def test_deliberate_differences_raise(device: str, expression) -> None:
     expression(torch)
