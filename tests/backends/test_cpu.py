@@ -81,7 +81,7 @@ def geometries(draw: st.DrawFn) -> ConvGeometry:
     groups, channels, out_channels = size(1, 3), size(0, 6), size(0, 6)
     kernel = (size(1, 3), size(1, 4))
     stride, padding, dilation = ((size(least, most), size(least, most)) for least, most in ((1, 5), (0, 4), (1, 3)))
-    image = tuple(size(max(0, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]), 9) for a in (0, 1))
+    image = tuple(max(0, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) + size(0, 6) for a in (0, 1))
     x_shape, w_shape = (size(0, 3), groups * channels, *image), (groups * out_channels, channels, *kernel)
     g = conv_geometry("test", x_shape, w_shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
     assume(g.flops < 20_000)  # plain Python takes a microsecond for two
