@@ -1,12 +1,13 @@
 // The convolution and its two gradients, compiled per dtype (-D real=float or double). With
 //
-//     h = i * row_stride - row_padding + u * row_dilation,    k = j * column_stride - column_padding + v * column_dilation
+//     h = i * row_stride - row_padding + u * row_dilation
+//     k = j * column_stride - column_padding + v * column_dilation
 //
-// and c counted within the group of o, the weight w[o,c,u,v] joins element [n,c,h,k] of the image x to element [n,o,i,j] of
-// the output y. Each map is one sum over all that is joined; what falls outside the image is skipped.
+// and c counted within the group of o, weight w[o,c,u,v] joins element [n,c,h,k] of the image x to element [n,o,i,j] of
+// the output y. Each map is a sum over all that is joined; what falls outside the image is skipped.
 //
-// All three gather: a work-item, or a work-group, owns a part of the result that nobody else writes, and adds up its terms
-// in a fixed order. So there are no atomics, and the same bits every time.
+// All three gather: a work-item owns a part of the result that nobody else writes, and adds up its terms in a fixed
+// order. So there are no atomics, and the same bits every time.
 
 // ConvGeometry as ints in this order (backends/opencl.py). `channels` is that of w: in_channels / groups.
 typedef struct {
@@ -16,13 +17,17 @@ typedef struct {
     int row_stride, column_stride, row_padding, column_padding, row_dilation, column_dilation, groups;
 } Geometry;
 
-#define BLOCK 8  // channels that one work-item computes: each element that it reads serves them all
-#define STRIP 8  // neighbouring columns that one work-item computes: they fill vector registers
-#define ITEMS 32 // work-items that share one block of the weight gradient
+// A work-item computes a block of BLOCK channels, so that each element it reads serves them all, by a strip of STRIP
+// neighbouring columns, which fill vector registers. Loops over both are unrolled, and the sums stay in registers.
+#define BLOCK 8
+#define STRIP 8
 
-// Reading columns that are not there gives 0, and 0 * w adds nothing unless w is infinite or NaN. Then the sum is NaN.
-// So a sum that is NaN, and only that, is done again by its definition, which skips.
+// --- the definition ------------------------------------------------------------------------------------------------
 
+// The kernels below read 0 where a strip reaches outside the image. That adds nothing, unless the weight is infinite or
+// NaN: 0 * w is NaN then, and so is the sum. So a sum that is NaN, and only such a one, is done again as defined.
+
+// y[n,o,i,j] = sum over c, u, v of x[n,c,h,k] * w[o,c,u,v]
 real conv2d_element(
     const Geometry *g, global const real *x, global const real *w, const int n, const int o, const int i, const int j)
 {
@@ -40,17 +45,18 @@ real conv2d_element(
     return y;
 }
 
+// x[n,c,h,k] = sum over o, i, j, u, v that meet (h, k) of y[n,o,i,j] * w[o,c,u,v]
 real conv2d_input_grad_element(
-    const Geometry *g, global const real *y, global const real *w, const int n, const int group, const int c, const int h,
-    const int k)
+    const Geometry *g, global const real *y, global const real *w,
+    const int n, const int group, const int c, const int h, const int k)
 {
     const int outputs = g->out_channels / g->groups;
     real x = 0;
     for (int o = group * outputs; o < (group + 1) * outputs; o++)
         for (int u = 0; u < g->kernel_height; u++)
             for (int v = 0; v < g->kernel_width; v++) {
-                const int row = h + g->row_padding - u * g->row_dilation;             // = i * row_stride
-                const int column = k + g->column_padding - v * g->column_dilation;    // = j * column_stride
+                const int row = h + g->row_padding - u * g->row_dilation;          // = i * row_stride
+                const int column = k + g->column_padding - v * g->column_dilation; // = j * column_stride
                 const int i = row / g->row_stride, j = column / g->column_stride;
                 if (row >= 0 && row % g->row_stride == 0 && i < g->out_height &&
                     column >= 0 && column % g->column_stride == 0 && j < g->out_width)
@@ -59,6 +65,8 @@ real conv2d_input_grad_element(
             }
     return x;
 }
+
+// --- reading a strip -----------------------------------------------------------------------------------------------
 
 // strip[s] = row[s * step]
 void load_strip(real *strip, global const real *row, const int step)
@@ -100,8 +108,11 @@ void read_spread_strip(real *strip, global const real *row, const int size, cons
     }
 }
 
+// --- the kernels ---------------------------------------------------------------------------------------------------
+
 // This work-item owns y[n, o..o+BLOCK-1, i, j..j+STRIP-1].
-kernel void conv2d(const Geometry g, global const real *restrict x, global const real *restrict w, global real *restrict y)
+kernel void conv2d(
+    const Geometry g, global const real *restrict x, global const real *restrict w, global real *restrict y)
 {
     const int outputs = g.out_channels / g.groups, blocks = (outputs + BLOCK - 1) / BLOCK;
     const int strips = (g.out_width + STRIP - 1) / STRIP;
@@ -112,7 +123,7 @@ kernel void conv2d(const Geometry g, global const real *restrict x, global const
         return;
     const int depth = min(BLOCK, outputs - first), width = min(STRIP, g.out_width - j);
 
-    int at[BLOCK]; // w[o + b] begins there; the last channel stands in for those that are too many, whose sums are dropped
+    int at[BLOCK]; // w[o + b] begins there. The last channel stands in for those past it, whose sums are dropped
     for (int b = 0; b < BLOCK; b++)
         at[b] = (o + min(b, depth - 1)) * g.channels * g.kernel_height * g.kernel_width;
 
@@ -122,10 +133,11 @@ kernel void conv2d(const Geometry g, global const real *restrict x, global const
             const int h = i * g.row_stride - g.row_padding + u * g.row_dilation;
             if (h < 0 || h >= g.height)
                 continue;
-            global const real *row = x + ((n * g.in_channels + group * g.channels + c) * g.height + h) * g.width;
+            global const real *columns = x + ((n * g.in_channels + group * g.channels + c) * g.height + h) * g.width;
             for (int v = 0; v < g.kernel_width; v++) {
                 real strip[STRIP];
-                read_strip(strip, row, g.width, j * g.column_stride - g.column_padding + v * g.column_dilation, g.column_stride);
+                const int k = j * g.column_stride - g.column_padding + v * g.column_dilation;
+                read_strip(strip, columns, g.width, k, g.column_stride);
                 global const real *taps = w + (c * g.kernel_height + u) * g.kernel_width + v;
                 #pragma unroll
                 for (int b = 0; b < BLOCK; b++) {
@@ -162,13 +174,14 @@ kernel void conv2d_input_grad(
     real total[BLOCK][STRIP] = {{0}};
     for (int o = group * outputs; o < (group + 1) * outputs; o++)
         for (int u = 0; u < g.kernel_height; u++) {
-            const int i = (h + g.row_padding - u * g.row_dilation) / g.row_stride;
-            if (i * g.row_stride != h + g.row_padding - u * g.row_dilation || i < 0 || i >= g.out_height)
+            const int row = h + g.row_padding - u * g.row_dilation, i = row / g.row_stride; // row = i * row_stride
+            if (row < 0 || row % g.row_stride != 0 || i >= g.out_height)
                 continue;
-            global const real *row = y + ((n * g.out_channels + o) * g.out_height + i) * g.out_width;
+            global const real *columns = y + ((n * g.out_channels + o) * g.out_height + i) * g.out_width;
             for (int v = 0; v < g.kernel_width; v++) {
                 real strip[STRIP];
-                read_spread_strip(strip, row, g.out_width, k + g.column_padding - v * g.column_dilation, g.column_stride);
+                const int column = k + g.column_padding - v * g.column_dilation; // = j * column_stride
+                read_spread_strip(strip, columns, g.out_width, column, g.column_stride);
                 global const real *taps = w + (o * g.channels * g.kernel_height + u) * g.kernel_width + v;
                 #pragma unroll
                 for (int b = 0; b < BLOCK; b++) {
@@ -188,13 +201,15 @@ kernel void conv2d_input_grad(
 // The sum over n, i, j is cut into `shares`, each of every shares-th row (n, i) of y; the host adds the shares up.
 // This work-item owns w[share, o..o+BLOCK-1, c, u, v].
 kernel void conv2d_weight_grad(
-    const Geometry g, const int shares, global const real *restrict x, global const real *restrict y, global real *restrict w)
+    const Geometry g, const int shares, global const real *restrict x, global const real *restrict y,
+    global real *restrict w)
 {
     const int outputs = g.out_channels / g.groups, blocks = (outputs + BLOCK - 1) / BLOCK;
     const int taps = g.kernel_height * g.kernel_width;
     const int c = get_global_id(0) / taps, tap = get_global_id(0) % taps, share = get_global_id(1);
     const int u = tap / g.kernel_width, v = tap % g.kernel_width;
-    const int group = get_global_id(2) / blocks, first = get_global_id(2) % blocks * BLOCK, o = group * outputs + first;
+    const int group = get_global_id(2) / blocks, first = get_global_id(2) % blocks * BLOCK;
+    const int o = group * outputs + first;
     if (c >= g.channels)
         return;
     const int depth = min(BLOCK, outputs - first);
@@ -203,12 +218,12 @@ kernel void conv2d_weight_grad(
     for (int b = 0; b < BLOCK; b++)
         at[b] = min(b, depth - 1) * g.out_height * g.out_width;
 
-    // The columns j whose k = j * column_stride + shift is inside the image.
+    // The columns j whose k = j * column_stride + shift lies inside the image: here nothing outside is read.
     const int shift = v * g.column_dilation - g.column_padding;
     const int begin = max(0, (g.column_stride - 1 - shift) / g.column_stride);
     const int end = shift < g.width ? min(g.out_width, (g.width - 1 - shift) / g.column_stride + 1) : 0;
 
-    real total[BLOCK][STRIP] = {{0}}, rest[BLOCK] = {0}; // `rest`: of the columns that do not fill a strip
+    real total[BLOCK][STRIP] = {{0}}, rest[BLOCK] = {0}; // the rest: columns that do not fill a strip
     for (int row = share; row < g.batch * g.out_height; row += shares) {
         const int n = row / g.out_height, i = row % g.out_height;
         const int h = i * g.row_stride - g.row_padding + u * g.row_dilation;
@@ -222,7 +237,7 @@ kernel void conv2d_weight_grad(
             load_strip(strip, xs + j * g.column_stride, g.column_stride);
             #pragma unroll
             for (int b = 0; b < BLOCK; b++) {
-                global const real *factors = ys + at[b] + j; // a pointer: compilers see better that it runs on
+                global const real *factors = ys + at[b] + j; // not ys[at[b] + j + s], which compilers do not vectorise
                 #pragma unroll
                 for (int s = 0; s < STRIP; s++)
                     total[b][s] += strip[s] * factors[s];

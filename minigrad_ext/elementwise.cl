@@ -1,7 +1,7 @@
 // Elementwise kernels: an element of the result depends on the same element of the operands.
 //
-// Compiled per dtype: -D real=float, double, int, long or uchar, with -D FLOATING for the first two and -D TRUTH for bool,
-// which is a uchar that holds 0 or 1. And per kind of device: a work-item computes RUN neighbouring elements.
+// Compiled per dtype: -D real=float, double, int, long or uchar, with -D FLOATING for the first two and -D TRUTH for
+// bool, which is a uchar that holds 0 or 1. And per kind of device: a work-item computes RUN neighbouring elements.
 
 #define FOR_EACH_ELEMENT                                                                                  \
     const int first = get_global_id(0) * RUN, end = min(size, first + RUN);                               \

@@ -17,7 +17,7 @@ kernel void matmul(
     y += n * length * columns + j;
     z += (n * rows + i) * columns + j;
 
-    int at[BLOCK]; // row i + b of x begins there; the last one stands in for those that are too many, whose sums are dropped
+    int at[BLOCK]; // row i + b of x begins there. The last row stands in for those past it, whose sums are dropped
     for (int b = 0; b < BLOCK; b++)
         at[b] = min(b, height - 1) * length;
 

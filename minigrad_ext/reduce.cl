@@ -1,9 +1,9 @@
 // Reductions along one axis, compiled per dtype (-D real=...).
 //
-// An array is seen as x[outer, length, inner], row-major, and reduced along its middle axis. One launch folds that axis to
-// `chunks` elements: chunk c takes every chunks-th element, c, c + chunks, c + 2 * chunks, ... The host repeats this until
-// one is left. So no work-item adds up more than a few numbers (float32 stays accurate), neighbours read neighbours,
-// and the order of the additions, hence every bit of the result, depends on the shape alone.
+// An array is seen as x[outer, length, inner], row-major, and reduced along its middle axis. One launch folds that axis
+// to `chunks` elements: chunk c takes every chunks-th element, c, c + chunks, c + 2 * chunks, ... The host repeats this
+// until one is left. So no work-item adds up more than a few numbers (float32 stays accurate), neighbours read
+// neighbours, and the order of the additions, hence every bit of the result, depends on the shape alone.
 
 #define FIND_CHUNK                                                                               \
     const int id = get_global_id(0);                                                             \
