@@ -198,8 +198,8 @@ def _create_context() -> Any:
             return cl.create_some_context(interactive=False)
         except (cl.Error, RuntimeError) as error:
             raise RuntimeError(
-                f"device 'opencl': PYOPENCL_CTX={choice!r} does not choose a device ({error}). The platforms are {names}."
-                " Write PYOPENCL_CTX=0 for the first of them, 0:1 for its second device, or unset it."
+                f"device 'opencl': PYOPENCL_CTX={choice!r} does not choose a device ({error}). The platforms are "
+                f"{names}. Write PYOPENCL_CTX=0 for the first of them, 0:1 for its second device, or unset it."
             ) from error
     devices = [device for platform in platforms for device in platform.get_devices()]
     if not devices:
