@@ -30,8 +30,8 @@ class CPU(Reference):
         return y
 
     def conv2d_input_grad(self, y: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
-        phases, period = _phases(geometry)
-        x = np.empty((*geometry.x_shape[:3], phases * period), y.dtype)
+        remainders, length = _remainders(geometry)
+        x = np.empty((*geometry.x_shape[:3], remainders * length), y.dtype)
         kernels.conv2d_input_grad(np.ascontiguousarray(y), np.ascontiguousarray(w), x, geometry, get_num_threads())
         return _unsorted_columns(x, geometry)
 
@@ -42,8 +42,8 @@ class CPU(Reference):
         return w
 
 
-def _phases(geometry: ConvGeometry) -> tuple[int, int]:
-    """How many different remainders k mod stride the columns k of x have, and how many columns the first of them."""
+def _remainders(geometry: ConvGeometry) -> tuple[int, int]:
+    """How many remainders k mod stride the columns k of x have, and how many columns the most frequent of them."""
     width, stride = geometry.x_shape[3], geometry.stride[1]
     return min(stride, width), -(-width // stride)
 
@@ -51,20 +51,26 @@ def _phases(geometry: ConvGeometry) -> tuple[int, int]:
 def _sorted_columns(x: HostArray, geometry: ConvGeometry) -> HostArray:
     """x with its columns in the order 0, s, 2s ..., 1, s + 1 ... for a stride s: what one tap meets is contiguous.
 
-    Remainders that have a column less than the others get an empty one, so that all take the same space.
+    Remainders that have a column less than the others end with one that nobody reads, so that all take the same space.
     """
-    phases, period = _phases(geometry)
-    if phases == 1 or period <= 1:
+    remainders, length = _remainders(geometry)
+    if remainders <= 1 or length == 1:  # sorted already
         return np.ascontiguousarray(x)
-    rows = np.zeros((*x.shape[:3], period * phases), x.dtype)
-    rows[..., : x.shape[3]] = x
-    return rows.reshape(*x.shape[:3], period, phases).swapaxes(3, 4).reshape(rows.shape)
+    rows = np.empty((*x.shape[:3], remainders, length), x.dtype)
+    for remainder in range(remainders):
+        columns = x[..., remainder :: geometry.stride[1]]
+        rows[..., remainder, : columns.shape[3]] = columns
+    return rows.reshape(*x.shape[:3], remainders * length)
 
 
-def _unsorted_columns(x: HostArray, geometry: ConvGeometry) -> HostArray:
+def _unsorted_columns(rows: HostArray, geometry: ConvGeometry) -> HostArray:
     """The inverse of _sorted_columns."""
-    phases, period = _phases(geometry)
-    if phases == 1 or period <= 1:
-        return x
-    rows = x.reshape(*x.shape[:3], phases, period).swapaxes(3, 4).reshape(x.shape)
-    return np.ascontiguousarray(rows[..., : geometry.x_shape[3]])
+    remainders, length = _remainders(geometry)
+    if remainders <= 1 or length == 1:
+        return rows
+    rows = rows.reshape(*rows.shape[:3], remainders, length)
+    x = np.empty(geometry.x_shape, rows.dtype)
+    for remainder in range(remainders):
+        columns = x[..., remainder :: geometry.stride[1]]
+        columns[...] = rows[..., remainder, : columns.shape[3]]
+    return x
