@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
-from minigrad.backends.geometry import check_size
 from minigrad.dtypes import as_array, as_dtype, as_number, float32, int64
-from minigrad.ops.shape import integers, unpacked
+from minigrad.ops.shape import sizes
 from minigrad.tensor import Tensor
 
 Device = str | Backend | None
@@ -20,14 +19,14 @@ _default_device = os.environ.get("MINIGRAD_DEVICE", "cpu")
 _generator = np.random.default_rng()
 
 
-def set_default_device(device: str) -> None:
+def set_default_device(device: str | Backend) -> None:
     """New tensors live on `device` ("cpu", "opencl" or "reference") unless told otherwise.
 
     At the start it is the environment variable MINIGRAD_DEVICE, or "cpu".
     """
     global _default_device
-    get_backend(device)  # raises now, not at the next tensor
-    _default_device = device
+    backend = device if isinstance(device, Backend) else get_backend(device)  # raises now, not at the next tensor
+    _default_device = backend.name
 
 
 def get_default_device() -> str:
@@ -70,32 +69,23 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return _make(as_array(array), "cpu", False)
 
 
-def _sizes(name: str, shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given one by one, zeros(2, 3), or together, zeros((2, 3)), checked."""
-    sizes = integers(name, unpacked(shape))
-    if min(sizes, default=0) < 0:
-        raise ValueError(f"{name}: shape {sizes} must not have negative sizes.")
-    check_size(name, sizes)
-    return sizes
-
-
 def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
     number = value.item() if isinstance(value, np.generic) else value  # np.float64(1) counts as 1.0
     kind = as_dtype(dtype) if dtype is not None else float32 if isinstance(number, float) else as_dtype(type(number))
-    result = Tensor(backend.full(_sizes("full", (shape,)), as_number(number, kind), kind), backend)
+    result = Tensor(backend.full(sizes("full", (shape,)), as_number(number, kind), kind), backend)
     return result.requires_grad_() if requires_grad else result
 
 
 def zeros(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Zeros: zeros(2, 3) or zeros((2, 3)); float32 unless told."""
-    return full(_sizes("zeros", shape), 0.0, dtype, device, requires_grad)
+    return full(sizes("zeros", shape), 0.0, dtype, device, requires_grad)
 
 
 def ones(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Ones: ones(2, 3) or ones((2, 3)); float32 unless told."""
-    return full(_sizes("ones", shape), 1.0, dtype, device, requires_grad)
+    return full(sizes("ones", shape), 1.0, dtype, device, requires_grad)
 
 
 def zeros_like(input: Tensor) -> Tensor:
@@ -132,13 +122,14 @@ def arange(
 
 def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """The n x m matrix with ones on the diagonal."""
+    n, m = sizes("eye", (n, n if m is None else m))
     return _make(np.eye(n, m, dtype=as_dtype(dtype or float32)), device, requires_grad)
 
 
 def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Random numbers spread evenly over [0, 1)."""
     kind = _float("rand", dtype)
-    numbers = _generator.random(_sizes("rand", shape)).astype(kind)
+    numbers = _generator.random(sizes("rand", shape)).astype(kind)
     below_one = np.nextafter(kind.type(1), kind.type(0))  # rounding to float32 may have reached 1
     return _make(np.minimum(numbers, below_one), device, requires_grad)
 
@@ -146,7 +137,7 @@ def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: b
 def randn(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Normally distributed random numbers with mean 0 and variance 1."""
     kind = _float("randn", dtype)
-    return _make(_generator.standard_normal(_sizes("randn", shape)).astype(kind), device, requires_grad)
+    return _make(_generator.standard_normal(sizes("randn", shape)).astype(kind), device, requires_grad)
 
 
 def _float(name: str, dtype: Any) -> np.dtype[Any]:

@@ -58,6 +58,8 @@ def _converted(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any
 def as_number(value: Any, dtype: np.dtype[Any]) -> Any:
     """`value`, a number of Python's or NumPy's, as a Python number that an array of `dtype` can hold."""
     number = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(number, (int, float)):
+        raise TypeError(f"value must be a number, got {type(value).__name__}: {value!r}.")
     if dtype.kind in "iu":
         _check_fits(number, dtype)
         return int(number)

@@ -360,6 +360,11 @@ class Tensor:
     def __int__(self) -> int:
         return int(self.item())
 
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.numel() != 1:
+            raise TypeError(f"only an integer tensor of one element is an index, this one is {_describe(self)}.")
+        return int(self.item())
+
     def __bool__(self) -> Any:
         if self.numel() != 1:
             raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .item() of one element.")
@@ -370,13 +375,14 @@ class Tensor:
 
     def new_full(self, shape: Sequence[int], value: Any) -> "Tensor":
         """A tensor of this one's dtype and device, filled with `value`."""
-        return self._constant(self.device.full(tuple(shape), as_number(value, self.dtype), self.dtype))
+        size = shaping.sizes("new_full", (shape,))
+        return self._constant(self.device.full(size, as_number(value, self.dtype), self.dtype))
 
-    def new_zeros(self, shape: Sequence[int]) -> "Tensor":
-        return self.new_full(shape, 0)
+    def new_zeros(self, *shape: int | Sequence[int]) -> "Tensor":
+        return self.new_full(shaping.sizes("new_zeros", shape), 0)
 
-    def new_ones(self, shape: Sequence[int]) -> "Tensor":
-        return self.new_full(shape, 1)
+    def new_ones(self, *shape: int | Sequence[int]) -> "Tensor":
+        return self.new_full(shaping.sizes("new_ones", shape), 1)
 
     # --- operations: each is a function of `ops`, where it is explained ---------------------------------------
 

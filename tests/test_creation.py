@@ -154,7 +154,9 @@ def test_like_another(dtype: str, device: str) -> None:
         (minigrad.zeros_like(x), 0),
         (minigrad.ones_like(x), 1),
         (x.new_zeros((2, 3)), 0),
+        (x.new_zeros(2, 3), 0),
         (x.new_ones((2, 3)), 1),
+        (x.new_ones(2, 3), 1),
         (x.new_full((2, 3), 1), 1),
     ]:
         assert (t.shape, t.dtype, t.device) == (x.shape, x.dtype, x.device)
@@ -202,6 +204,8 @@ def test_the_default_device(device: str) -> None:
     with pytest.raises(ValueError, match=r"device 'gpu' is not one of 'reference', 'cpu', 'opencl'"):
         minigrad.set_default_device("gpu")
     assert minigrad.get_default_device() == device
+    minigrad.set_default_device(minigrad.get_backend("reference"))
+    assert minigrad.get_default_device() == "reference"
 
 
 # --- refusals ------------------------------------------------------------------------------------------------
@@ -221,6 +225,13 @@ def test_the_default_device(device: str) -> None:
         (lambda: minigrad.tensor([float("nan")], dtype="int64"), ValueError, r"nan does not fit dtype int64"),
         (lambda: minigrad.full((2,), 300, dtype="uint8"), ValueError, r"300 does not fit dtype uint8"),
         (lambda: minigrad.full((2,), float("inf"), dtype="int64"), ValueError, r"inf does not fit dtype int64"),
+        (lambda: minigrad.full((2,), [1, 2], dtype="int64"), TypeError, r"value must be a number, got list: \[1, 2\]"),
+        (lambda: minigrad.full((2,), None, dtype="float32"), TypeError, r"value must be a number, got NoneType"),
+        (lambda: minigrad.full((2,), "1"), TypeError, r"str"),
+        (lambda: minigrad.eye(2.0), TypeError, r"eye: \(2.0, 2.0\) must be integers"),
+        (lambda: minigrad.eye(-1), ValueError, r"eye: shape \(-1, -1\) must not have negative sizes"),
+        (lambda: minigrad.ones(1).new_full((2.0,), 1), TypeError, r"new_full: \(2.0,\) must be integers"),
+        (lambda: minigrad.ones(1).new_zeros(-1), ValueError, r"new_zeros: shape \(-1,\) must not have negative sizes"),
         (lambda: minigrad.zeros(2.0), TypeError, r"zeros: \(2.0,\) must be integers"),
         (lambda: minigrad.ones(2, -1), ValueError, r"ones: shape \(2, -1\) must not have negative sizes"),
         (lambda: minigrad.rand(-1), ValueError, r"rand: shape \(-1,\) must not have negative sizes"),

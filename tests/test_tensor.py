@@ -91,6 +91,14 @@ def test_numbers(device: str) -> None:
     assert minigrad.tensor(float("nan"))
 
 
+def test_integers_as_indices(device: str) -> None:
+    two = minigrad.tensor(2)
+    assert "abc"[two] == "c"
+    assert list(range(two)) == [0, 1]
+    assert minigrad.arange(5)[two:].tolist() == [2, 3, 4]
+    assert minigrad.zeros(two, 3).shape == (2, 3)
+
+
 def test_iteration_and_unpacking(device: str) -> None:
     x = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     first, second = x
@@ -110,6 +118,8 @@ def test_iteration_and_unpacking(device: str) -> None:
         (lambda x: bool(x[:0]), ValueError, r"truth of a tensor of shape \(0, 1\) is ambiguous"),
         (lambda x: len(x[0, 0]), TypeError, r"len\(\) of a tensor without dimensions"),
         (lambda x: list(x[0, 0]), TypeError, r"tensor without dimensions"),
+        (lambda x: "abc"[x[0, 0]], TypeError, r"only an integer tensor of one element is an index, .* float32 \(\)"),
+        (lambda x: "abc"[x.long()], TypeError, r"only an integer tensor of one element is an index, .* int64 \(2, 1\)"),
         (lambda x: x.numpy(), RuntimeError, r"requires grad.*x\.detach\(\)\.numpy\(\)"),
         (lambda x: np.asarray(x), RuntimeError, r"requires grad.*x\.detach\(\)\.numpy\(\)"),
     ],

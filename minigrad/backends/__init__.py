@@ -23,9 +23,9 @@ NAMES = tuple(_CLASSES)
 
 def get_backend(name: str) -> Backend:
     """The back end called `name`: "reference", "cpu" or "opencl"."""
-    backend = _backends.get(name)
+    backend = _backends.get(name) if isinstance(name, str) else None
     if backend is None:
-        if name not in _CLASSES:
+        if name not in NAMES:
             raise ValueError(f"device {name!r} is not one of {', '.join(map(repr, NAMES))}.")
         with _lock:  # one object per device, also when two threads ask at once
             if name not in _backends:

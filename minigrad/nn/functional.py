@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from minigrad.backends.geometry import Pair, conv_geometry, transposed_geometry
 from minigrad.ops import conv, index
 from minigrad.ops.elementwise import relu, sigmoid, tanh, where
-from minigrad.ops.shape import integers
+from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
 __all__ = ["conv2d", "conv_transpose2d", "corr2d", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh", "unfold"]
@@ -136,18 +136,18 @@ def unfold(
     return columns if input.ndim == 4 else columns.squeeze(0)
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last axis on."""
     if mode != "constant":
         raise NotImplementedError(f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'.")
     _check_tensors("pad", input)
-    pad = integers("pad: pad", pad)
+    pad = integers("pad: pad", unpacked((pad,)))
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}.")
     last = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)][::-1]
     widths = [(0, 0)] * (input.ndim - len(last)) + last
     result = index.pad(input, widths)
-    if value != 0:
+    if value:
         inside = index.pad(input._constant(input.detach().new_ones(input.shape).array), widths) == 1
         result = where(inside, result, input.new_full((), value))
     return result
@@ -155,7 +155,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x w^T + bias for x (..., in_features), w (out_features, in_features), bias (out_features,)."""
-    _check_floats("linear", input, weight, *(() if bias is None else (bias,)))
+    _check_alike("linear", input, weight, bias)
+    if weight.ndim not in (1, 2) or input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
+        raise ValueError(
+            f"linear: input {input.shape} does not fit weight {weight.shape}; they must be (..., in_features) and "
+            "(out_features, in_features)."
+        )
+    if bias is not None and bias.shape != weight.shape[:-1]:
+        raise ValueError(f"linear: bias has shape {bias.shape}, but weight {weight.shape} expects {weight.shape[:-1]}.")
     y = input @ weight.T
     return y if bias is None else y + bias
 
@@ -197,7 +204,7 @@ def _check_floats(name: str, *tensors: Tensor) -> None:
             raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float().")
 
 
-def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+def _check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     _check_floats(name, input, weight, *(() if bias is None else (bias,)))
     for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
         if tensor.dtype != input.dtype or tensor.device is not input.device:
@@ -205,6 +212,10 @@ def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None)
                 f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} {tensor.shape} "
                 f"on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
             )
+
+
+def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    _check_alike(name, input, weight, bias)
     if weight.ndim != 4:
         raise ValueError(
             f"{name}: weight has shape {weight.shape}, but must have 4 dimensions (out_channels, in_channels / groups, "

@@ -7,6 +7,7 @@ from typing import Any, Self
 from minigrad.creation import Device, zeros
 from minigrad.nn import functional as F  # noqa: N812
 from minigrad.nn import init
+from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 
@@ -217,6 +218,7 @@ class ConvTranspose2d(Module):
 
 
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
+    integers(f"{name}: in_channels, out_channels, groups", (in_channels, out_channels, groups))
     if groups < 1 or in_channels % groups or out_channels % groups:
         raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}.")
 

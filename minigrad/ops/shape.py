@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
+from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
 
 Shape = tuple[int, ...]
@@ -12,14 +13,26 @@ Shape = tuple[int, ...]
 
 def integers(name: str, numbers: Sequence[Any]) -> Shape:
     """`numbers` as Python ints, those of NumPy included; `name` is the caller, for the error."""
-    if any([isinstance(number, bool) or not hasattr(number, "__index__") for number in numbers]):
-        raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
-    return tuple([operator.index(number) for number in numbers])
+    try:
+        if not any([isinstance(number, bool) for number in numbers]):
+            return tuple([operator.index(number) for number in numbers])
+    except TypeError:
+        pass
+    raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
 
 
 def unpacked(arguments: Sequence[Any]) -> Sequence[Any]:
     """Sizes or axes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
     return tuple(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], Iterable) else arguments
+
+
+def sizes(name: str, arguments: Sequence[Any]) -> Shape:
+    """The shape of a new array, given as f(2, 3) or f((2, 3)), checked."""
+    shape = integers(name, unpacked(arguments))
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{name}: shape {shape} must not have negative sizes.")
+    check_size(name, shape)
+    return shape
 
 
 def normal_axes(name: str, shape: Shape, axes: Sequence[int]) -> Shape:
@@ -50,15 +63,15 @@ class Reshape(Function):
 
 def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left"."""
-    sizes = integers("reshape", unpacked(shape))
-    if -1 in sizes:
-        known = -prod(sizes)
-        if sizes.count(-1) > 1 or known <= 0 or input.numel() % known:
-            raise ValueError(f"reshape: cannot infer the size -1 in {sizes} for shape {input.shape} of {input.numel()} elements.")
-        sizes = tuple([input.numel() // known if size == -1 else size for size in sizes])
-    if prod(sizes) != input.numel() or any([size < 0 for size in sizes]):
-        raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {sizes} has {prod(sizes)}.")
-    return input if sizes == input.shape else Reshape(sizes)(input)
+    new = integers("reshape", unpacked(shape))
+    if -1 in new:
+        known = -prod(new)
+        if new.count(-1) > 1 or known <= 0 or input.numel() % known:
+            raise ValueError(f"reshape: cannot infer the size -1 in {new} for shape {input.shape} of {input.numel()} elements.")
+        new = tuple([input.numel() // known if size == -1 else size for size in new])
+    if prod(new) != input.numel() or any([size < 0 for size in new]):
+        raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {new} has {prod(new)}.")
+    return input if new == input.shape else Reshape(new)(input)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:

@@ -242,12 +242,12 @@ def test_unfold_without_a_batch(device: str) -> None:
     assert F.unfold(x[0], (2, 3)).tolist() == F.unfold(x, (2, 3))[0].tolist()
 
 
-@pytest.mark.parametrize("value", [0.0, 1.5, -2, float("inf"), float("nan")])
+@pytest.mark.parametrize("value", [None, 0.0, 1.5, -2, float("inf"), float("nan")])
 @pytest.mark.parametrize("widths", [(), (1, 2), (0, 1, 2, 0), (1, 1, 0, 0, 2, 3)])
 def test_pad(widths: tuple[int, ...], value: float, device: str) -> None:
     around = [(0, 0)] * (4 - len(widths) // 2) + [(widths[k], widths[k + 1]) for k in range(0, len(widths), 2)][::-1]
     found = F.pad(minigrad.tensor(X), widths, value=value)
-    np.testing.assert_array_equal(found.numpy(), np.pad(X, around, constant_values=value), strict=True)
+    np.testing.assert_array_equal(found.numpy(), np.pad(X, around, constant_values=value or 0), strict=True)
 
 
 # --- linear, mse_loss ----------------------------------------------------------------------------------------
@@ -309,6 +309,8 @@ def test_nan_and_infinity_pass_through_the_gradients(number: float, device: str)
         (lambda x: F.unfold(x, 2.0), TypeError, r"unfold: kernel_size=2.0 must be an int or a pair of ints"),
         (lambda x: F.unfold(x, 2, stride=0), ValueError, r"unfold: stride=\(0, 0\) must be at least 1"),
         (lambda x: F.pad(x, (1,)), ValueError, r"pad: pad=\(1,\) must hold \(before, after\)"),
+        (lambda x: F.pad(x, 1), ValueError, r"pad: pad=\(1,\) must hold \(before, after\)"),
+        (lambda x: F.pad(x, (1, 1), value="a"), TypeError, r"value must be a number, got str: 'a'"),
         (lambda x: F.pad(x, (0,) * 10), ValueError, r"for at most 4 axes of shape \(1, 1, 3, 3\)"),
         (lambda x: F.pad(x, (1, -1)), ValueError, r"pad: widths .*\(1, -1\).* must not be negative; to crop, slice"),
         (lambda x: F.pad(x, (1.0, 0)), TypeError, r"pad: .*\(1.0, 0\) must be integers"),
@@ -316,7 +318,9 @@ def test_nan_and_infinity_pass_through_the_gradients(number: float, device: str)
         (lambda x: F.mse_loss(x, x[0]), ValueError, r"mse_loss: input \(1, 1, 3, 3\) and target \(1, 3, 3\)"),
         (lambda x: F.mse_loss(x, x, "average"), ValueError, r"reduction='average' must be one of 'mean'"),
         (lambda x: F.mse_loss(x, 1.0), TypeError, r"mse_loss: needs tensors, got float"),
-        (lambda x: F.linear(x[0, 0], minigrad.ones(2, 4)), ValueError, r"\(3, 3\) and \(4, 2\) do not fit"),
+        (lambda x: F.linear(x, minigrad.ones(2, 4)), ValueError, r"linear: input \(1, 1, 3, 3\) .* weight \(2, 4\)"),
+        (lambda x: F.linear(x, minigrad.ones(1, 3), minigrad.ones(3)), ValueError, r"bias has shape \(3,\).* \(1,\)"),
+        (lambda x: F.linear(x, x[0, 0].double()), TypeError, r"linear: input is float32 .* weight float64 \(3, 3\)"),
         (lambda x: F.linear(x, [[1.0]]), TypeError, r"linear: needs tensors, got list; make one with minigrad\.tensor"),
         (lambda x: F.linear(x.long(), x), TypeError, r"linear: needs floating-point tensors, got int64"),
     ],

@@ -254,6 +254,8 @@ def test_repr(module: Callable[[], nn.Module], expected: str) -> None:
         (lambda: nn.Conv2d(3, 4, 2, groups=2), ValueError, r"groups=2 must divide in_channels=3 and out_channels=4"),
         (lambda: nn.Conv2d(4, 3, 2, groups=2), ValueError, r"groups=2 must divide in_channels=4 and out_channels=3"),
         (lambda: nn.ConvTranspose2d(2, 2, 2, groups=0), ValueError, r"ConvTranspose2d: groups=0 must divide"),
+        (lambda: nn.Conv2d(1.0, 1, 2), TypeError, r"Conv2d: in_channels, out_channels, groups: .* must be integers"),
+        (lambda: nn.Linear(2, -1), ValueError, r"shape \(-1, 2\) must not have negative sizes"),
         (lambda: nn.Conv2d(1, 1, 2.0), TypeError, r"Conv2d: kernel_size=2.0 must be an int or a pair of ints"),
         (lambda: nn.Conv2d(1, 1, (1, 2, 3)), TypeError, r"Conv2d: kernel_size=\(1, 2, 3\) must be"),
         (lambda: nn.Sequential(F.relu), TypeError, r"Sequential: modules\[0\] must be a Module such as nn\.ReLU\(\)"),
