@@ -97,6 +97,7 @@ def test_integers_as_indices(device: str) -> None:
     assert list(range(two)) == [0, 1]
     assert minigrad.arange(5)[two:].tolist() == [2, 3, 4]
     assert minigrad.zeros(two, 3).shape == (2, 3)
+    assert minigrad.zeros(two).reshape(1, two).sum(two - 2).shape == (2,)
 
 
 def test_iteration_and_unpacking(device: str) -> None:

@@ -1,7 +1,8 @@
 """Operations that arrange the same elements under another shape; where the device can, they are views."""
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -13,17 +14,18 @@ Shape = tuple[int, ...]
 
 def integers(name: str, numbers: Sequence[Any]) -> Shape:
     """`numbers` as Python ints, those of NumPy included; `name` is the caller, for the error."""
-    try:
-        if not any([isinstance(number, bool) for number in numbers]):
+    if not any([isinstance(number, bool) for number in numbers]):
+        with suppress(TypeError):
             return tuple([operator.index(number) for number in numbers])
-    except TypeError:
-        pass
     raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
 
 
 def unpacked(arguments: Sequence[Any]) -> Sequence[Any]:
     """Sizes or axes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
-    return tuple(arguments[0]) if len(arguments) == 1 and isinstance(arguments[0], Iterable) else arguments
+    if len(arguments) == 1 and not isinstance(arguments[0], int):
+        with suppress(TypeError):  # a single number of another type
+            return tuple(arguments[0])
+    return arguments
 
 
 def sizes(name: str, arguments: Sequence[Any]) -> Shape:
