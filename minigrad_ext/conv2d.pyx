@@ -214,6 +214,7 @@ cdef inline void weight_grad_images(
     cdef real total[OUTPUTS * PLACES]
     cdef Py_ssize_t o = t.group * g.out_channels + t.channel, x_c = t.group * g.channels
     cdef Py_ssize_t a, h, i, left, n, piece, terms
+    cdef Py_ssize_t step = g.row * min(g.row_stride, g.height)  # where two rows meet x, the stride is the smaller
     cdef Run columns, rows = meet_rows(g, u, 0, g.height, 0, g.out_height)
     for piece in range((g.out_width + PLACES - 1) // PLACES):
         left = piece * PLACES
@@ -228,7 +229,7 @@ cdef inline void weight_grad_images(
                 h = rows.at + (i - rows.start) * g.row_stride
                 update(
                     total, &y[n, o, i, columns.start], g.out_height * g.out_width, g.out_width, 1,
-                    &x[n, x_c + c, h, columns.at], g.row_stride * g.row,
+                    &x[n, x_c + c, h, columns.at], step,
                     t.outputs, terms, columns.stop - columns.start,
                 )
                 i += terms

@@ -31,7 +31,8 @@ cdef inline Geometry settle(geometry, const Py_ssize_t *x, const Py_ssize_t *w, 
     g.row_dilation, g.column_dilation = geometry.dilation
     g.groups = geometry.groups
     if not (
-        1 <= g.row_stride <= limit and 1 <= g.column_stride <= limit
+        1 <= g.row_stride <= min(limit, 4 * limit // max(1, g.out_height))
+        and 1 <= g.column_stride <= min(limit, 4 * limit // max(1, g.out_width))
         and 0 <= g.row_padding <= limit and 0 <= g.column_padding <= limit
         and 1 <= g.row_dilation <= limit // max(1, g.kernel_height)
         and 1 <= g.column_dilation <= limit // max(1, g.kernel_width)

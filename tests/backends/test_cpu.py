@@ -275,7 +275,7 @@ def test_a_result_too_large_for_memory() -> None:
 
 @pytest.mark.parametrize("name", MAPS)
 def test_enormous_stride_and_padding(name: str) -> None:
-    g = geometry((1, 1, 1, 1), (1, 1, 1, 1), stride=2**59, padding=2**59)  # the image lies under y[1, 1] of 3 x 3
+    g = geometry((1, 1, 2, 40), (1, 1, 1, 1), stride=2**59, padding=2**59)  # of y, 3 x 3, y[1, 1] meets x[0, 0]
     result = getattr(CPU, name)(*operands(name, g, lambda shape: np.full(shape, 2.0)), g)
     assert result.sum() == 4
     assert result.max() == 4
@@ -310,6 +310,7 @@ WRONG_GEOMETRIES = {
     "no dilation": {"dilation": (1, 0)},
     "dilation that overflows": {"dilation": (1, 2**62)},
     "stride that overflows": {"stride": (2**62, 2)},
+    "stride whose multiples overflow": {"stride": (2**60, 2)},
     "padding that overflows": {"padding": (2**62, 1)},
     "other batch": {"x_shape": (3, 4, 6, 8)},
     "other image": {"x_shape": (2, 4, 7, 8)},
