@@ -51,7 +51,7 @@ class SGD:
                 update = update + self.weight_decay * parameter
             if self.momentum:
                 update = self._with_momentum(parameter, update)
-            parameter -= self.lr * update  # noqa: PLW2901  (in place: the parameter itself is written)
+            parameter -= self.lr * update
 
     def _with_momentum(self, parameter: Tensor, gradient: Tensor) -> Tensor:
         before = self._velocities.get(parameter)

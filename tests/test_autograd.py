@@ -220,7 +220,7 @@ def test_a_second_backward_raises_and_says_why() -> None:
     x = leaf(2.0)
     y = (x * x).exp()
     y.backward()
-    with pytest.raises(RuntimeError, match="a second time.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"a second time.*retain_graph=True"):
         y.backward()
     assert x.grad.item() == pytest.approx(4 * np.exp(4.0))  # and nothing was added
 

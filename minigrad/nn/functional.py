@@ -96,7 +96,7 @@ def conv_transpose2d(
     return _finish("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias, input)
 
 
-def corr2d(X: Tensor, K: Tensor) -> Tensor:  # noqa: N803  (the book's names)
+def corr2d(X: Tensor, K: Tensor) -> Tensor:
     """The book's two-dimensional cross-correlation: Y[i, j] = sum over u, v of X[i+u, j+v] * K[u, v].
 
     X is one image (height, width), K one kernel (kh, kw); the result is (height - kh + 1, width - kw + 1).

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from minigrad.creation import Device, zeros
-from minigrad.nn import functional as F  # noqa: N812
+from minigrad.nn import functional as F
 from minigrad.nn import init
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor

@@ -14,8 +14,8 @@ are needed. Everything else is reading the right letters off T:
 `conv2d_input_grad` is also known as the transposed convolution.
 """
 
-from minigrad.function import Array, Function, Tensor
 from minigrad.backends.geometry import ConvGeometry
+from minigrad.function import Array, Function, Tensor
 
 
 class _Convolution(Function):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.function import Array, Function, Tensor
 from minigrad.dtypes import float32
+from minigrad.function import Array, Function, Tensor
 
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
