@@ -27,8 +27,9 @@ falls inside, and loops begin and end there. Infinities and NaNs go exactly wher
 *Strides.* The caller stores the columns of x sorted by k mod stride. The columns that one tap meets, k, k + stride,
 k + 2 * stride ..., are then neighbours, and rows stay contiguous.
 
-*Threads* share out the tiles of the result. Each number is written by one thread, which adds in an order that only the
-shapes decide: the result has the same bits for any number of threads, and nothing needs a lock.
+*Threads* take the tiles of the result as they come; one that the machine slows down takes fewer. Each number is written
+by one thread, which adds in an order that only the shapes decide: the result has the same bits for any number of
+threads, and nothing needs a lock.
 """
 
 from cython.parallel cimport prange
@@ -149,7 +150,7 @@ def conv2d(const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :,
     flatten(&g)
     cdef Cut tiles = cut(g.batch, g.groups, g.out_channels, g.out_height, g.out_width, PLACES)
     cdef Py_ssize_t number
-    for number in prange(tiles.tiles, nogil=True, schedule="static", num_threads=team(&g, threads)):
+    for number in prange(tiles.tiles, nogil=True, schedule="dynamic", num_threads=team(&g, threads)):
         conv2d_tile(x, w, y, &g, tile(&tiles, number))
 
 
@@ -200,7 +201,7 @@ def conv2d_input_grad(
     flatten(&g)
     cdef Cut tiles = cut(g.batch, g.groups, g.channels, g.height, g.row, PLACES)
     cdef Py_ssize_t number
-    for number in prange(tiles.tiles, nogil=True, schedule="static", num_threads=team(&g, threads)):
+    for number in prange(tiles.tiles, nogil=True, schedule="dynamic", num_threads=team(&g, threads)):
         input_grad_tile(y, w, x, &g, tile(&tiles, number))
 
 
@@ -258,5 +259,5 @@ def conv2d_weight_grad(
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Cut tiles = cut(1, g.groups, g.out_channels, g.channels, 1, CHANNELS)
     cdef Py_ssize_t number
-    for number in prange(tiles.tiles, nogil=True, schedule="static", num_threads=team(&g, threads)):
+    for number in prange(tiles.tiles, nogil=True, schedule="dynamic", num_threads=team(&g, threads)):
         weight_grad_tile(x, y, w, &g, tile(&tiles, number))
