@@ -33,6 +33,12 @@ def backward(
 
 def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> None:
     """Add each gradient to the `.grad` of its tensor."""
+    for tensor, gradient in pairs:  # all are checked before one is written
+        if tensor.dtype != gradient.dtype or tensor.device is not gradient.device:
+            raise RuntimeError(
+                f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on {gradient.device} and has become "
+                f"{tensor.dtype} on {tensor.device} since; convert it before the forward pass, or after backward()."
+            )
     with _accumulation, _recording(create_graph):
         for tensor, gradient in pairs:
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
@@ -62,6 +68,10 @@ def grad(
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     grad_outputs = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
+    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        for tensor in tensors:
+            if not hasattr(tensor, "creator"):
+                raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {type(tensor).__name__}.")
     for position, tensor in enumerate(inputs):
         if not tensor.requires_grad:
             raise RuntimeError(f"grad: inputs[{position}] does not require grad; call requires_grad_() before using it.")

@@ -235,6 +235,8 @@ class Tensor:
         """Calls hook(gradient) when this tensor's gradient is complete; what it returns, if not None, replaces it."""
         if not self.requires_grad:
             raise RuntimeError("register_hook() on a tensor that does not require grad.")
+        if not callable(hook):
+            raise TypeError(f"register_hook: hook must be a function of the gradient, got {type(hook).__name__}.")
         return RemovableHandle(node_of(self), hook)
 
     # --- writing in place ---------------------------------------------------------------------------------

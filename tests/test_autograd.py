@@ -182,6 +182,16 @@ def test_grad_of_an_unused_input() -> None:
     assert minigrad.grad(x * 2, [x, unused], allow_unused=True)[1] is None
 
 
+def test_grad_of_what_is_no_tensor() -> None:
+    x = leaf(1.0)
+    with pytest.raises(TypeError, match="inputs must be a tensor or a sequence of tensors, got float"):
+        minigrad.grad(x * 2, [1.0])
+    with pytest.raises(TypeError, match=r"outputs must be a tensor.*, got str"):
+        minigrad.grad("y", x)
+    with pytest.raises(TypeError, match="hook must be a function of the gradient, got int"):
+        x.register_hook(3)
+
+
 def test_grad_computes_only_what_leads_to_the_inputs() -> None:
     calls = []
 
@@ -296,6 +306,18 @@ def test_an_error_on_the_way_leaves_every_grad_as_it_was() -> None:
         (Broken()(x) + y).backward()
     assert x.grad.item() == 2.0
     assert y.grad is None
+
+
+def test_a_leaf_that_moved_since_the_forward_pass_is_refused_before_anything_is_written() -> None:
+    layer = minigrad.nn.Linear(2, 1)
+    loss = layer(minigrad.ones(1, 2)).sum()
+    layer.weight.grad = minigrad.ones(1, 2)
+    bias = layer.bias
+    moved = bias.detach().double()
+    bias.array, bias.version = moved.array, moved.version  # what Module.to does
+    with pytest.raises(RuntimeError, match="used as float32 on cpu and has become float64 on cpu"):
+        loss.backward()
+    assert layer.weight.grad.tolist() == [[1.0, 1.0]]
 
 
 # --- modes -----------------------------------------------------------------------------------------------------
