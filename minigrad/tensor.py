@@ -27,12 +27,20 @@ _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 
 
 class Version:
-    """Counts the writes to one memory. `copied` says that the memory only stands for another: writing it is an error."""
+    """Counts the writes to one memory.
 
-    __slots__ = ("copied", "count")
+    On a device without views, slices and transposes are copies. Such a copy remembers the version of its `original`, and
+    how often that had been written when it was `taken`: it must not be written, nor read after the original was.
+    """
 
-    def __init__(self, copied: bool = False) -> None:
-        self.count, self.copied = 0, copied
+    __slots__ = ("count", "original", "taken")
+
+    def __init__(self, original: "Version | None" = None) -> None:
+        self.count = 0
+        self.original: Version | None = None
+        if original is not None:
+            self.original = original.original or original  # a copy of a copy is one of the same memory
+        self.taken = 0 if self.original is None else self.original.count
 
 
 class Tensor:
@@ -42,9 +50,8 @@ class Tensor:
     gradient, a Tensor of the same shape, summed over all `backward()` calls since it was last reset.
     """
 
-    __slots__ = ("__weakref__", "_grad", "_requires_grad", "array", "creator", "device", "hooks", "version")
+    __slots__ = ("__weakref__", "_array", "_grad", "_requires_grad", "creator", "device", "hooks", "version")
 
-    array: Array  # of the type of `device`; write it only through the tensor, which counts versions
     creator: Function | None
     hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
 
@@ -53,7 +60,7 @@ class Tensor:
     ) -> None:
         if device is None:
             raise TypeError("Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0]).")
-        self.array = array
+        self._array = array
         self.device = device
         self.creator = creator
         self._requires_grad = creator is not None
@@ -70,11 +77,11 @@ class Tensor:
             if function.device.shares_memory(array, self.array):
                 version = self.version
             elif not function.device.has_views:
-                version = Version(copied=True)
+                version = Version(self.version)
         return Tensor(array, function.device, function if recorded else None, version)
 
     def _with_creator(self, creator: Function) -> "Tensor":
-        return Tensor(self.array, self.device, creator, self.version)
+        return Tensor(self._array, self.device, creator, self.version)
 
     def _constant(self, array: Array) -> "Tensor":
         """A tensor without history around an array of this tensor's device."""
@@ -102,12 +109,27 @@ class Tensor:
     # --- what it is ---------------------------------------------------------------------------------------
 
     @property
+    def array(self) -> Array:
+        """The values, in the type of the device. Write them only through the tensor, which counts versions."""
+        original = self.version.original
+        if original is not None and original.count != self.version.taken:
+            raise RuntimeError(
+                f"on {self.device} slices and transposes are copies, and the tensor that this one of shape {self.shape} was "
+                "taken from has been written since. Take it again, or take a copy (.clone()) before writing."
+            )
+        return self._array
+
+    @array.setter
+    def array(self, array: Array) -> None:
+        self._array = array
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape  # type: ignore[no-any-return]
+        return self._array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype  # type: ignore[no-any-return]
+        return self._array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -222,7 +244,7 @@ class Tensor:
 
     def detach(self) -> "Tensor":
         """The same memory, outside the graph: no gradient flows through it."""
-        return Tensor(self.array, self.device, None, self.version)
+        return Tensor(self._array, self.device, None, self.version)
 
     def retain_grad(self) -> None:
         """Asks that backward() also sets `.grad` of this tensor, though it is no leaf."""
@@ -256,7 +278,7 @@ class Tensor:
                     "new tensor (x = x + y), compute the pieces and join them with minigrad.stack or minigrad.cat, or choose "
                     "with minigrad.where. To leave the graph on purpose write under `with minigrad.no_grad():`."
                 )
-        if self.version.copied:
+        if self.version.original is not None:
             raise RuntimeError(
                 f"on {self.device} slices and transposes are copies: writing into one would not change the original. "
                 "Write x[key] = value into the original, or work on x.clone()."
