@@ -1,11 +1,11 @@
 """Differentiation: the walk that carries gradients from a result back to the leaves, by the chain rule.
 
-*Order of birth.* A Function is born after everything it was called on. So "newest first" visits every Function after all
-the Functions that used its result: a reverse topological order, for one `sort`. Plain recursion would not do:
-in `b = a + a; c = b + b` it would send each half of b's gradient on separately, and a deep graph would exhaust the stack.
+*Order of birth.* A Function is born after everything it was called on. So "newest first" visits every Function after
+all the Functions that used its result: a reverse topological order, for one `sort`. Plain recursion would not do: in
+`b = a + a; c = b + b` it would send each half of b's gradient on separately, and a deep graph would exhaust the stack.
 
-*Gradients in flight live in a dict.* They add up there until the walk reaches the Function they belong to; only when the
-walk is through are they added to the `.grad` of the leaves, so an error on the way leaves everything as it was.
+*Gradients in flight live in a dict.* They add up there until the walk reaches the Function they belong to; only when
+the walk is through are they added to the `.grad` of the leaves, so an error on the way leaves everything as it was.
 """
 
 import itertools
@@ -36,8 +36,9 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
     for tensor, gradient in pairs:  # all are checked before one is written
         if tensor.dtype != gradient.dtype or tensor.device is not gradient.device:
             raise RuntimeError(
-                f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on {gradient.device} and has become "
-                f"{tensor.dtype} on {tensor.device} since; convert it before the forward pass, or after backward()."
+                f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on {gradient.device} and has "
+                f"become {tensor.dtype} on {tensor.device} since; convert it before the forward pass, or after "
+                "backward()."
             )
     with _accumulation, _recording(create_graph):
         for tensor, gradient in pairs:
@@ -74,7 +75,9 @@ def grad(
                 raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {type(tensor).__name__}.")
     for position, tensor in enumerate(inputs):
         if not tensor.requires_grad:
-            raise RuntimeError(f"grad: inputs[{position}] does not require grad; call requires_grad_() before using it.")
+            raise RuntimeError(
+                f"grad: inputs[{position}] does not require grad; call requires_grad_() before using it."
+            )
     seeds = _seeds(outputs, grad_outputs)
     wanted = {node_of(tensor) for tensor in inputs}
     found, retained = _walk(outputs, seeds, wanted, _retain(retain_graph, create_graph), create_graph)
@@ -82,8 +85,9 @@ def grad(
     for position, result in enumerate(results):
         if result is None and not allow_unused:
             raise RuntimeError(
-                f"grad: the outputs do not depend on inputs[{position}] (shape {tuple(inputs[position].shape)}). Was it used "
-                "through .detach(), .data, .numpy() or under no_grad()? Say allow_unused=True to get None for it."
+                f"grad: the outputs do not depend on inputs[{position}] (shape {tuple(inputs[position].shape)}). Was "
+                "it used through .detach(), .data, .numpy() or under no_grad()? Say allow_unused=True to get None for "
+                "it."
             )
     _accumulate(retained, create_graph)
     return results
@@ -104,21 +108,24 @@ def _recording(create_graph: bool) -> SetGradMode:
 def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> list[Tensor]:
     """The gradient each output starts with, checked; 1 for an output of one element."""
     if len(outputs) != len(grad_outputs):
-        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs; give one for each output.")
+        raise ValueError(
+            f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs; give one for each output."
+        )
     seeds = []
     for output, seed in zip(outputs, grad_outputs, strict=True):
         if not output.requires_grad:
             raise RuntimeError(
-                f"backward from a tensor of shape {tuple(output.shape)} that has no graph: nothing it was computed from "
-                "requires grad (or it was computed under no_grad(), or detached). Set requires_grad=True on an input."
+                f"backward from a tensor of shape {tuple(output.shape)} that has no graph: nothing it was computed "
+                "from requires grad (or it was computed under no_grad(), or detached). Set requires_grad=True on an "
+                "input."
             )
         if output.creator is not None and output.creator.spent:
             raise RuntimeError(output.creator.gone())
         if seed is None:
             if output.numel() != 1:
                 raise RuntimeError(
-                    f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a gradient by itself. Reduce it "
-                    "(loss.sum() or loss.mean()), or give backward(gradient=...) a weight for each element."
+                    f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a gradient by itself. "
+                    "Reduce it (loss.sum() or loss.mean()), or give backward(gradient=...) a weight for each element."
                 )
             seed = output.new_ones(output.shape)
         elif not hasattr(seed, "creator"):
@@ -187,7 +194,9 @@ def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[Function]
     path = []
     leading: set[Node] = set() if wanted is None else set(wanted)  # nodes whose gradient is needed
     for function in sorted(reached, key=lambda function: function.birth):
-        function.needs_grad = tuple([edge is not None and (wanted is None or edge in leading) for edge in function.edges])
+        function.needs_grad = tuple(
+            [edge is not None and (wanted is None or edge in leading) for edge in function.edges]
+        )
         if any(function.needs_grad) or function in leading:
             leading.add(function)
             path.append(function)
@@ -216,9 +225,13 @@ def _hooked(node: Node, gradient: Tensor) -> Tensor:
         replacement = hook(gradient)
         if replacement is not None:
             if not hasattr(replacement, "creator"):
-                raise TypeError(f"hook returned {replacement!r}; it must return a tensor, or None to leave the gradient.")
+                raise TypeError(
+                    f"hook returned {replacement!r}; it must return a tensor, or None to leave the gradient."
+                )
             if replacement.shape != gradient.shape:
-                raise RuntimeError(f"hook returned shape {tuple(replacement.shape)}, gradient is {tuple(gradient.shape)}.")
+                raise RuntimeError(
+                    f"hook returned shape {tuple(replacement.shape)}, gradient is {tuple(gradient.shape)}."
+                )
             gradient = replacement
     return gradient
 

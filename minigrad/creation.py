@@ -35,7 +35,9 @@ def get_default_device() -> str:
 
 
 def manual_seed(seed: int) -> None:
-    """Starts the random numbers of rand, randn and nn.init anew: the same seed gives the same numbers on every device."""
+    """Starts the random numbers of rand, randn and nn.init anew: the same seed gives the same numbers on every
+    device.
+    """
     global _generator
     _generator = np.random.default_rng(seed)
 
@@ -69,7 +71,9 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
     return _make(as_array(array), "cpu", False)
 
 
-def full(shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
     backend = _backend(device)
     number = value.item() if isinstance(value, np.generic) else value  # np.float64(1) counts as 1.0

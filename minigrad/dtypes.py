@@ -33,7 +33,9 @@ def as_array(data: Any, dtype: Any = None) -> npt.NDArray[Any]:
     except ValueError as error:
         raise ValueError(f"data is not a regular array: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert with .astype(...).")
+        raise TypeError(
+            f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert with .astype(...)."
+        )
     if dtype is not None:
         return _converted(array, as_dtype(dtype))
     if not isinstance(data, (np.ndarray, np.generic)) and array.dtype == float64:

@@ -60,7 +60,9 @@ class SetGradMode(contextlib.ContextDecorator):
 
     def __call__(self, function: Decorated) -> Decorated:
         if inspect.isgeneratorfunction(function):  # its body runs later, when the decorator is through
-            raise TypeError(f"{type(self).__name__}() cannot decorate a generator; write `with` inside {function.__name__}.")
+            raise TypeError(
+                f"{type(self).__name__}() cannot decorate a generator; write `with` inside {function.__name__}."
+            )
         return super().__call__(function)
 
 
@@ -163,9 +165,9 @@ class Function:
     def _unchanged(self, tensor: Tensor, array: Array, version: int) -> Tensor:
         if tensor.array is not array or tensor.version.count != version:
             raise RuntimeError(
-                f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it was in the forward "
-                "pass, but it has been written in place or replaced (.data = ...) since. "
-                "Write into a copy (x.clone()), or compute a new tensor instead of changing this one."
+                f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it was in the "
+                "forward pass, but it has been written in place or replaced (.data = ...) since. Write into a copy "
+                "(x.clone()), or compute a new tensor instead of changing this one."
             )
         return tensor
 

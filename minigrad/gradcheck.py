@@ -33,9 +33,10 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `function(*inputs)` agree with central differences.
 
-    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|. They must be
-    float64: in float32 the difference of two rounded numbers says little. `function` may return one tensor or several.
-    Raises GradcheckError with the input, the index and both numbers; with raise_exception=False returns False instead.
+    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|.
+    They must be float64: in float32 the difference of two rounded numbers says little. `function` may return one
+    tensor or several. Raises GradcheckError with the input, the index and both numbers; with raise_exception=False
+    returns False instead.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = _checked_positions("gradcheck", tensors)
@@ -58,8 +59,8 @@ def gradcheck(
             at = np.unravel_index(int(np.argmax(wrong)), found.shape)
             where = f"[{', '.join(map(str, at))}]" if at else ""
             return _failed(
-                f"gradcheck: the gradient of inputs[{position}] (shape {tensors[position].shape}) is wrong at {where or 'its element'}: "
-                f"backward says {found[at]:.10g}, finite differences {expected[at]:.10g} "
+                f"gradcheck: the gradient of inputs[{position}] (shape {tensors[position].shape}) is wrong at "
+                f"{where or 'its element'}: backward says {found[at]:.10g}, finite differences {expected[at]:.10g} "
                 f"({int(wrong.sum())} of {wrong.size} elements are wrong).",
                 raise_exception,
             )
@@ -104,10 +105,14 @@ def gradgradcheck(
 def _checked_positions(name: str, tensors: Sequence[Tensor]) -> list[int]:
     positions = [position for position, tensor in enumerate(tensors) if tensor.requires_grad]
     if not positions:
-        raise ValueError(f"{name}: no input requires grad, so there is nothing to check; create one with requires_grad=True.")
+        raise ValueError(
+            f"{name}: no input requires grad, so there is nothing to check; create one with requires_grad=True."
+        )
     for position in positions:
         if tensors[position].dtype != float64:
-            raise TypeError(f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 (.double()).")
+            raise TypeError(
+                f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 (.double())."
+            )
     return positions
 
 
@@ -141,7 +146,8 @@ def _central_differences(
             moved = values.copy()
             moved[at] += step
             arguments = _fresh(tensors)
-            arguments[position] = tensors[position]._constant(tensors[position].device.from_numpy(moved)).requires_grad_()
+            original = tensors[position]
+            arguments[position] = original._constant(original.device.from_numpy(moved)).requires_grad_()
             ends.append(scalar(*arguments).item())
         differences[at] = (ends[0] - ends[1]) / (2 * eps)
     return differences

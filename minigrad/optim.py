@@ -13,7 +13,8 @@ class SGD:
         b <- momentum * b + (1 - dampening) * g        (b = g at the first step)
         p <- p - lr * b                                (p - lr * (g + momentum * b) if nesterov)
 
-    Source: torch.optim.SGD; Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013).
+    Source: torch.optim.SGD; Sutskever et al., "On the importance of initialization and momentum in deep learning"
+    (2013).
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class SGD:
             raise ValueError("SGD: params is empty; pass model.parameters() (once: it is an iterator).")
         for position, parameter in enumerate(self.params):
             if not isinstance(parameter, Tensor) or parameter.creator is not None or not parameter.requires_grad:
-                raise ValueError(f"SGD: params[{position}] must be a leaf tensor that requires grad, got {parameter!r}.")
+                raise ValueError(
+                    f"SGD: params[{position}] must be a leaf tensor that requires grad, got {parameter!r}."
+                )
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
             if not value >= 0:
                 raise ValueError(f"SGD: {name}={value} must not be negative.")

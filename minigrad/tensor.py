@@ -29,8 +29,8 @@ _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 class Version:
     """Counts the writes to one memory.
 
-    On a device without views, slices and transposes are copies. Such a copy remembers the version of its `original`, and
-    how often that had been written when it was `taken`: it must not be written, nor read after the original was.
+    On a device without views, slices and transposes are copies. Such a copy remembers the version of its `original`,
+    and how often that had been written when it was `taken`: it must not be written, nor read after the original was.
     """
 
     __slots__ = ("count", "original", "taken")
@@ -56,10 +56,16 @@ class Tensor:
     hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
 
     def __init__(
-        self, array: Array, device: Backend | None = None, creator: Function | None = None, version: Version | None = None
+        self,
+        array: Array,
+        device: Backend | None = None,
+        creator: Function | None = None,
+        version: Version | None = None,
     ) -> None:
         if device is None:
-            raise TypeError("Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0]).")
+            raise TypeError(
+                "Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0])."
+            )
         self._array = array
         self.device = device
         self.creator = creator
@@ -92,7 +98,9 @@ class Tensor:
         if isinstance(value, Tensor):
             return value
         if not isinstance(value, _OPERAND_TYPES):
-            raise TypeError(f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}.")
+            raise TypeError(
+                f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}."
+            )
         if isinstance(value, np.ndarray):
             return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
         dtype = self._dtype_for(value)
@@ -114,8 +122,9 @@ class Tensor:
         original = self.version.original
         if original is not None and original.count != self.version.taken:
             raise RuntimeError(
-                f"on {self.device} slices and transposes are copies, and the tensor that this one of shape {self.shape} was "
-                "taken from has been written since. Take it again, or take a copy (.clone()) before writing."
+                f"on {self.device} slices and transposes are copies, and the tensor that this one of shape "
+                f"{self.shape} was taken from has been written since. Take it again, or take a copy (.clone()) before "
+                "writing."
             )
         return self._array
 
@@ -198,8 +207,8 @@ class Tensor:
     ) -> None:
         """Adds d<self, gradient>/d(leaf) to `.grad` of every leaf that requires grad.
 
-        A tensor of one element needs no `gradient` (it is 1). The arrays saved for this walk are freed as it passes, unless
-        `retain_graph`; with `create_graph` the gradients are recorded and can be differentiated again. Gradients
+        A tensor of one element needs no `gradient` (it is 1). The arrays saved for this walk are freed as it passes,
+        unless `retain_graph`; with `create_graph` the gradients are recorded and can be differentiated again. Gradients
         add up over calls: reset them with `grad = None` or `optimizer.zero_grad()`.
         """
         autograd.backward([self], [gradient], retain_graph, create_graph)
@@ -238,7 +247,9 @@ class Tensor:
                 return self
             raise RuntimeError("requires_grad_(False) on the result of an operation; use detach() to leave the graph.")
         if requires_grad and self.dtype.kind != "f":
-            raise TypeError(f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float().")
+            raise TypeError(
+                f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float()."
+            )
         self._requires_grad = requires_grad
         return self
 
@@ -264,19 +275,20 @@ class Tensor:
     # --- writing in place ---------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph that is being built."""
+        """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph being built."""
         value = self.new_full((), value) if isinstance(value, _NUMBER_TYPES) else self._as_operand(value)
         if is_grad_enabled():
             if self.requires_grad and self.creator is None:
                 raise RuntimeError(
-                    "writing in place into a leaf that requires grad would lose its old value from the graph. To update a "
-                    "parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
+                    "writing in place into a leaf that requires grad would lose its old value from the graph. To "
+                    "update a parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
                 )
             if self.requires_grad or value.requires_grad:
                 raise RuntimeError(
-                    "writing in place (x[...] = value, x += y) is not recorded, so no gradient would flow through it. Make a "
-                    "new tensor (x = x + y), compute the pieces and join them with minigrad.stack or minigrad.cat, or choose "
-                    "with minigrad.where. To leave the graph on purpose write under `with minigrad.no_grad():`."
+                    "writing in place (x[...] = value, x += y) is not recorded, so no gradient would flow through it. "
+                    "Make a new tensor (x = x + y), compute the pieces and join them with minigrad.stack or "
+                    "minigrad.cat, or choose with minigrad.where. To leave the graph on purpose write under `with "
+                    "minigrad.no_grad():`."
                 )
         if self.version.original is not None:
             raise RuntimeError(
@@ -284,7 +296,9 @@ class Tensor:
                 "Write x[key] = value into the original, or work on x.clone()."
             )
         if value.device is not self.device:
-            raise TypeError(f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r}).")
+            raise TypeError(
+                f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r})."
+            )
         key = index.normal_key(key)
         target = self.device.getitem(self.array, key).shape
         value = reduce.broadcast_to(value.detach(), target)
@@ -306,7 +320,9 @@ class Tensor:
 
     def _become(self, result: "Tensor") -> Self:
         if result.dtype != self.dtype:
-            raise TypeError(f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x + y instead.")
+            raise TypeError(
+                f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x + y instead."
+            )
         return self.copy_(result)
 
     def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
@@ -361,7 +377,9 @@ class Tensor:
         `force=True` detaches first.
         """
         if self.requires_grad and not force:
-            raise RuntimeError("numpy() of a tensor that requires grad would leave the graph; write x.detach().numpy().")
+            raise RuntimeError(
+                "numpy() of a tensor that requires grad would leave the graph; write x.detach().numpy()."
+            )
         return self.device.to_numpy(self.array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:

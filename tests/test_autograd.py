@@ -460,7 +460,7 @@ def test_a_gradient_of_the_wrong_shape_is_refused() -> None:
         def backward(self, dy):
             return dy
 
-    with pytest.raises(RuntimeError, match=r"Wrong.backward returned a gradient of shape \(\) for input 0 of shape \(2,\)"):
+    with pytest.raises(RuntimeError, match=r"Wrong.backward .* of shape \(\) for input 0 of shape \(2,\)"):
         Wrong()(leaf(1.0, 2.0)).backward()
 
 

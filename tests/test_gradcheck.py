@@ -53,7 +53,8 @@ def test_a_wrong_gradient_is_named_with_input_index_and_both_numbers() -> None:
         minigrad.gradcheck(lambda x, y: Doubled()(x, y), [x, y])
     message = str(caught.value)
     assert "inputs[1] (shape (1, 2)) is wrong at [0, 0]" in message
-    said, found = (float(word) for word in message.split("backward says ")[1].split(" (")[0].split(", finite differences "))
+    numbers = message.split("backward says ")[1].split(" (")[0].split(", finite differences ")
+    said, found = map(float, numbers)
     assert said == pytest.approx(2 * found, rel=1e-6)
     assert "2 of 2 elements" in message
 

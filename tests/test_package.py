@@ -55,3 +55,10 @@ def test_import_does_not_bring_in(module):
     """`import minigrad` needs NumPy alone: back ends are loaded when they are first asked for, plotting never is."""
     program = f"import sys, minigrad; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_public_name_is_exported_to_type_checkers():
+    """In a typed package they let users import what `__all__` names, and nothing else."""
+    modules = {name for name, value in vars(minigrad).items() if isinstance(value, type(minigrad))} - {"nn", "optim"}
+    public = {name for name in vars(minigrad) if not name.startswith("_")} - modules
+    assert sorted(minigrad.__all__) == sorted(public)

@@ -46,7 +46,8 @@ def conv_geometry(
     if channels != group_channels * groups:
         raise ValueError(
             f"{name}: input {x_shape} has {channels} channels, but weight {w_shape} with groups={groups} expects "
-            f"{group_channels * groups}. The weight's shape is (out_channels, in_channels / groups, kernel_height, kernel_width)."
+            f"{group_channels * groups}. The weight's shape is (out_channels, in_channels / groups, kernel_height, "
+            "kernel_width)."
         )
     if out_channels % groups:
         raise ValueError(
@@ -59,9 +60,9 @@ def conv_geometry(
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         if extent > padded:
             raise ValueError(
-                f"{name}: the kernel is larger than the padded input: weight {w_shape} with dilation={dilation} spans {extent} "
-                f"elements of axis {axis - 2}, input {x_shape} with padding={padding} has {padded}. "
-                "Use a larger image, more padding, or a smaller kernel or dilation."
+                f"{name}: the kernel is larger than the padded input: weight {w_shape} with dilation={dilation} spans "
+                f"{extent} elements of axis {axis - 2}, input {x_shape} with padding={padding} has {padded}. Use a "
+                "larger image, more padding, or a smaller kernel or dilation."
             )
         size.append((padded - extent) // stride[axis] + 1)
     y_shape = (batch, out_channels, size[0], size[1])
@@ -70,7 +71,14 @@ def conv_geometry(
 
 
 def transposed_geometry(
-    name: str, y_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair, groups: int
+    name: str,
+    y_shape: Shape,
+    w_shape: Shape,
+    stride: Pair,
+    padding: Pair,
+    output_padding: Pair,
+    dilation: Pair,
+    groups: int,
 ) -> ConvGeometry:
     """Geometry of the convolution that `y_shape` would come out of: a transposed convolution runs it backwards.
 
@@ -90,8 +98,8 @@ def transposed_geometry(
     for axis in (0, 1):
         if not 0 <= output_padding[axis] < max(stride[axis], dilation[axis]):
             raise ValueError(
-                f"{name}: output_padding={output_padding} must be at least 0 and smaller than stride={stride} or dilation={dilation}; "
-                "it only chooses among the sizes that a stride leaves open."
+                f"{name}: output_padding={output_padding} must be at least 0 and smaller than stride={stride} or "
+                f"dilation={dilation}; it only chooses among the sizes that a stride leaves open."
             )
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         size.append((out[axis] - 1) * stride[axis] - 2 * padding[axis] + extent + output_padding[axis])
@@ -112,7 +120,9 @@ def _check_parameters(name: str, w_shape: Shape, stride: Pair, padding: Pair, di
     if groups < 1:
         raise ValueError(f"{name}: groups={groups} must be at least 1.")
     if min(w_shape[2:]) < 1:
-        raise ValueError(f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least 1.")
+        raise ValueError(
+            f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least 1."
+        )
 
 
 def check_size(name: str, shape: Shape) -> None:

@@ -106,7 +106,9 @@ class Reference(Backend):
 
     def assign(self, x: HostArray, key: Any, value: HostArray) -> None:
         if not x.flags.writeable:
-            raise ValueError("the array is read-only: broadcast, or made from a read-only NumPy array. Write into x.clone().")
+            raise ValueError(
+                "the array is read-only: broadcast, or made from a read-only NumPy array. Write into x.clone()."
+            )
         x[key] = value
 
     @_silent

@@ -1,4 +1,6 @@
-"""The functions behind the layers, usually imported as F: arguments as in torch.nn.functional, checked and settled here."""
+"""The functions behind the layers, usually imported as F: arguments as in torch.nn.functional, checked and settled
+here.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -24,7 +26,8 @@ def conv2d(
 ) -> Tensor:
     """Two-dimensional cross-correlation of a batch of images with a bank of kernels:
 
-        y[n,o,i,j] = bias[o] + sum over c, u, v of  x[n,c, i*stride-padding+u*dilation, j*stride-padding+v*dilation] * w[o,c,u,v]
+        y[n,o,i,j] = bias[o] + sum over c, u, v of  x[n,c,h,k] * w[o,c,u,v],
+        h = i * stride - padding + u * dilation,  k = j * stride - padding + v * dilation,
 
     where x is zero outside the image. Deep learning calls it convolution; the kernel is not flipped.
 
@@ -68,8 +71,8 @@ def conv_transpose2d(
 ) -> Tensor:
     """The transposed convolution: conv2d's map from y back to the shape of x, which is also its gradient for x.
 
-        x[n,c,h,k] = bias[c] + sum over all o, i, j, u, v with h = i*stride-padding+u*dilation, k = j*stride-padding+v*dilation
-                     of  y[n,o,i,j] * w[o,c,u,v]
+        x[n,c,h,k] = bias[c] + sum of  y[n,o,i,j] * w[o,c,u,v]  over all o, i, j, u, v with
+                     h = i*stride-padding+u*dilation,  k = j*stride-padding+v*dilation
 
     Args:
         input: y, (batch, in_channels, height, width) or without the batch.
@@ -104,7 +107,9 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
     _check_floats("corr2d", X, K)
     for name, matrix in (("X", X), ("K", K)):
         if matrix.ndim != 2:
-            raise ValueError(f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d for batches.")
+            raise ValueError(
+                f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d for batches."
+            )
     return conv2d(X.reshape(1, 1, *X.shape), K.reshape(1, 1, *K.shape)).squeeze(0).squeeze(0)
 
 
@@ -127,23 +132,30 @@ def unfold(
     w_shape = (1, x.shape[1], *kernel)
     height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]
     x = index.pad(x, [(0, 0), (0, 0), (paddings[0], paddings[0]), (paddings[1], paddings[1])])
+    rows, columns = slice(0, height * strides[0], strides[0]), slice(0, width * strides[1], strides[1])
     taps = [
-        x[:, :, u * dilations[0] :, v * dilations[1] :][:, :, : height * strides[0] : strides[0], : width * strides[1] : strides[1]]
+        x[:, :, u * dilations[0] :, v * dilations[1] :][:, :, rows, columns]
         for u in range(kernel[0])
         for v in range(kernel[1])
     ]
-    columns = index.stack(taps, dim=2).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
-    return columns if input.ndim == 4 else columns.squeeze(0)
+    windows = index.stack(taps, dim=2).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
+    return windows if input.ndim == 4 else windows.squeeze(0)
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last axis on."""
+    """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last
+    axis on.
+    """
     if mode != "constant":
-        raise NotImplementedError(f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'.")
+        raise NotImplementedError(
+            f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'."
+        )
     _check_tensors("pad", input)
     pad = integers("pad: pad", unpacked((pad,)))
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}.")
+        raise ValueError(
+            f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}."
+        )
     last = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)][::-1]
     widths = [(0, 0)] * (input.ndim - len(last)) + last
     result = index.pad(input, widths)
@@ -201,7 +213,9 @@ def _check_floats(name: str, *tensors: Tensor) -> None:
     _check_tensors(name, *tensors)
     for tensor in tensors:
         if not tensor.is_floating_point():
-            raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float().")
+            raise TypeError(
+                f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float()."
+            )
 
 
 def _check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
@@ -209,8 +223,8 @@ def _check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) 
     for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
         if tensor.dtype != input.dtype or tensor.device is not input.device:
             raise TypeError(
-                f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} {tensor.shape} "
-                f"on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
+                f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} "
+                f"{tensor.shape} on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
             )
 
 
@@ -223,8 +237,8 @@ def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None)
         )
     if input.ndim not in (3, 4):
         raise ValueError(
-            f"{name}: input has shape {input.shape}, but must be (batch, channels, height, width) or (channels, height, width); "
-            "one image X alone is X.reshape(1, 1, *X.shape)."
+            f"{name}: input has shape {input.shape}, but must be (batch, channels, height, width) or (channels, "
+            "height, width); one image X alone is X.reshape(1, 1, *X.shape)."
         )
 
 
@@ -247,6 +261,9 @@ def _finish(name: str, y: Tensor, bias: Tensor | None, input: Tensor) -> Tensor:
     if bias is not None:
         channels = y.shape[1]
         if bias.shape != (channels,):
-            raise ValueError(f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected ({channels},).")
+            raise ValueError(
+                f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected "
+                f"({channels},)."
+            )
         y = y + bias.reshape(channels, 1, 1)
     return y if input.ndim == 4 else y.squeeze(0)

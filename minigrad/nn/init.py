@@ -18,7 +18,9 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0) -> Tensor:
-    """Fills a weight uniformly over +-sqrt(6 / ((1 + a^2) fan_in)), He et al. 2015: signals keep their size through relus.
+    """Fills a weight uniformly over +-sqrt(6 / ((1 + a^2) fan_in)): signals keep their size through relus.
+
+    Source: He et al., "Delving deep into rectifiers" (2015).
 
     fan_in is the number of inputs each output sums over: all axes but the first. `a` is the slope of a leaky relu.
     """

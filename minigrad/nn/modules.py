@@ -18,13 +18,17 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         if not isinstance(data, Tensor):
-            raise TypeError(f"Parameter: needs a tensor, got {type(data).__name__}; make one with minigrad.tensor(data).")
+            raise TypeError(
+                f"Parameter: needs a tensor, got {type(data).__name__}; make one with minigrad.tensor(data)."
+            )
         super().__init__(data.array, data.device, None, data.version)
         self.requires_grad_(requires_grad)
 
 
 class Module:
-    """A part of a network: a function with parameters. Subclasses set parameters and modules as attributes and define `forward`."""
+    """A part of a network: a function with parameters. Subclasses set parameters and modules as attributes and define
+    `forward`.
+    """
 
     training = True
 
@@ -125,12 +129,15 @@ def _bias(size: int, fan_in: int, dtype: Any, device: Device) -> Parameter:
 
 
 class Linear(Module):
-    """y = x w^T + bias. Weight (out_features, in_features) and bias start uniform over +-1 / sqrt(in_features), as in PyTorch."""
+    """y = x w^T + bias. Weight (out_features, in_features) and bias start uniform over +-1 / sqrt(in_features), as in
+    PyTorch.
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Device = None, dtype: Any = None
     ) -> None:
-        self.weight = Parameter(init.kaiming_uniform_(zeros(out_features, in_features, dtype=dtype, device=device), math.sqrt(5)))
+        weight = zeros(out_features, in_features, dtype=dtype, device=device)
+        self.weight = Parameter(init.kaiming_uniform_(weight, math.sqrt(5)))
         self.bias = _bias(out_features, in_features, dtype, device) if bias else None
 
     def forward(self, input: Tensor) -> Tensor:
@@ -180,7 +187,9 @@ class Conv2d(Module):
 
 
 class ConvTranspose2d(Module):
-    """The transposed convolutional layer: F.conv_transpose2d with a weight (in_channels, out_channels / groups, kh, kw) and a bias."""
+    """The transposed convolutional layer: F.conv_transpose2d with a weight (in_channels, out_channels / groups, kh,
+    kw) and a bias.
+    """
 
     def __init__(
         self,
@@ -212,15 +221,18 @@ class ConvTranspose2d(Module):
     def extra_repr(self) -> str:
         channels, out_channels, *kernel = self.weight.shape
         return (
-            f"{channels}, {out_channels * self.groups}, kernel_size={tuple(kernel)}, stride={self.stride}, padding={self.padding}, "
-            f"output_padding={self.output_padding}, groups={self.groups}, dilation={self.dilation}, bias={self.bias is not None}"
+            f"{channels}, {out_channels * self.groups}, kernel_size={tuple(kernel)}, stride={self.stride}, "
+            f"padding={self.padding}, output_padding={self.output_padding}, groups={self.groups}, "
+            f"dilation={self.dilation}, bias={self.bias is not None}"
         )
 
 
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
     integers(f"{name}: in_channels, out_channels, groups", (in_channels, out_channels, groups))
     if groups < 1 or in_channels % groups or out_channels % groups:
-        raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}.")
+        raise ValueError(
+            f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}."
+        )
 
 
 class ReLU(Module):

@@ -2,9 +2,9 @@
 
     T = sum over n, o, c, i, j, u, v of  y[n,o,i,j] * x[n,c,h,k] * w[o,c,u,v]        (see backends/base.py)
 
-is linear in x, in w and in y. Its three partial derivatives are the three maps below; the derivatives of each map are the
-other two, applied to what is at hand. So convolution can be differentiated as often as one likes, and only three kernels
-are needed. Everything else is reading the right letters off T:
+is linear in x, in w and in y. Its three partial derivatives are the three maps below; the derivatives of each map are
+the other two, applied to what is at hand. So convolution can be differentiated as often as one likes, and only three
+kernels are needed. Everything else is reading the right letters off T:
 
     map                       of      incoming    gradients
     conv2d                    x, w    dy          input_grad(dy, w) for x,    weight_grad(x, dy) for w

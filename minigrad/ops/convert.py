@@ -23,7 +23,9 @@ class Cast(Function):
 
 
 def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """y = x in another dtype, dx = dy in x's. Conversions to integers and bools cut the graph: they have no gradient."""
+    """y = x in another dtype, dx = dy in x's. Conversions to integers and bools cut the graph: they have no
+    gradient.
+    """
     if input.dtype == dtype:
         return input
     return Cast(dtype)(input if dtype.kind == "f" else input.detach())
@@ -42,8 +44,8 @@ def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return x, y
     if x.dtype.kind == y.dtype.kind == "f":
         raise TypeError(
-            f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a precision for "
-            "you: convert one with .float() or .double()."
+            f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a "
+            "precision for you: convert one with .float() or .double()."
         )
     higher = max(x, y, key=lambda tensor: (_KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
     return cast(x, higher.dtype), cast(y, higher.dtype)

@@ -99,8 +99,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     sizes[axis] = indices.shape[axis] if indices.ndim == input.ndim else -1
     if indices.shape != tuple(sizes):
         raise ValueError(
-            f"take_along_dim: indices {indices.shape} must have the shape of input {input.shape}, save along dim={dim}; "
-            "repeat them with broadcast_to."
+            f"take_along_dim: indices {indices.shape} must have the shape of input {input.shape}, save along "
+            f"dim={dim}; repeat them with broadcast_to."
         )
     key: list[Any] = list(np.ogrid[tuple([slice(size) for size in sizes])])
     key[axis] = indices
@@ -142,7 +142,9 @@ class Concatenate(Function):
 def _pieces(name: str, tensors: Any) -> list[Tensor]:
     """The tensors to join, as a list of at least one."""
     if hasattr(tensors, "creator"):
-        raise TypeError(f"{name}: needs a list of tensors, got one tensor of shape {tensors.shape}; its rows are list(x).")
+        raise TypeError(
+            f"{name}: needs a list of tensors, got one tensor of shape {tensors.shape}; its rows are list(x)."
+        )
     pieces = list(tensors)
     if not pieces:
         raise ValueError(f"{name}: needs at least one tensor.")
@@ -161,7 +163,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         rest = (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
         if tensor.ndim != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
             raise ValueError(
-                f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ only along dim={dim}."
+                f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ only along "
+                f"dim={dim}."
             )
     return Concatenate(axis)(*tensors)
 
@@ -172,7 +175,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = tensors[0].shape
     for position, tensor in enumerate(tensors):
         if tensor.shape != shape:
-            raise ValueError(f"stack: tensors[{position}] has shape {tensor.shape}, tensors[0] {shape}; they must be equal.")
+            raise ValueError(
+                f"stack: tensors[{position}] has shape {tensor.shape}, tensors[0] {shape}; they must be equal."
+            )
     (axis,) = normal_axes("stack", (*shape, 1), [dim])
     return cat([reshape(tensor, (*shape[:axis], 1, *shape[axis:])) for tensor in tensors], axis)
 

@@ -22,8 +22,8 @@ class MatMul(Function):
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """z[..., i, j] = sum_k x[..., i, k] y[..., k, j]; dx = dz y^T, dy = x^T dz.
 
-    Shapes (..., n, k) @ (..., k, m) -> (..., n, m), leading axes broadcast. A vector on the left is a row, on the right a
-    column, and its axis vanishes from the result: (k,) @ (k,) is the dot product.
+    Shapes (..., n, k) @ (..., k, m) -> (..., n, m), leading axes broadcast. A vector on the left is a row, on the right
+    a column, and its axis vanishes from the result: (k,) @ (k,) is the dot product.
     """
     x, y = input, input._as_operand(other)
     if not (x.is_floating_point() and y.is_floating_point()):
@@ -36,8 +36,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     y = y if columns else reshape(y, (*y.shape, 1))
     if x.shape[-1] != y.shape[-2]:
         raise ValueError(
-            f"matmul: shapes {input.shape} and {other.shape} do not fit: x has {x.shape[-1]} columns, y {y.shape[-2]} rows. "
-            "Did you mean a transpose, such as x @ y.T?"
+            f"matmul: shapes {input.shape} and {other.shape} do not fit: x has {x.shape[-1]} columns, y {y.shape[-2]} "
+            "rows. Did you mean a transpose, such as x @ y.T?"
         )
     lead = broadcast_shape(x.shape[:-2], y.shape[:-2])
     z = MatMul()(broadcast_to(x, (*lead, *x.shape[-2:])), broadcast_to(y, (*lead, *y.shape[-2:])))

@@ -115,7 +115,8 @@ def _with_axes(shape: Shape, axes: Shape, keepdim: bool) -> Shape:
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """The sum over `dim` (an axis, several, or all if None); dx repeats dy along the summed axes.
 
-    The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64. `axis` is NumPy's name for `dim`.
+    The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64. `axis` is NumPy's name
+    for `dim`.
     """
     axes = _reduced_axes("sum", input, dim, axis)
     total = SumTo(_with_axes(input.shape, axes, True))(input if input.is_floating_point() else input.long())
@@ -161,7 +162,8 @@ class ValuesAndIndices(NamedTuple):
 def max(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
     """The largest element of all, x.max(); or along one axis, with its position: values, indices = x.max(dim).
 
-    Along an axis dy goes to the element at `indices`, the first of the largest; over all, in equal shares to each largest.
+    Along an axis dy goes to the element at `indices`, the first of the largest; over all elements, in equal shares to
+    each largest.
     """
     if dim is None and axis is None:
         return amax(input, None, keepdim)

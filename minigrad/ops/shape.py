@@ -69,7 +69,9 @@ def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     if -1 in new:
         known = -prod(new)
         if new.count(-1) > 1 or known <= 0 or input.numel() % known:
-            raise ValueError(f"reshape: cannot infer the size -1 in {new} for shape {input.shape} of {input.numel()} elements.")
+            raise ValueError(
+                f"reshape: cannot infer the size -1 in {new} for shape {input.shape} of {input.numel()} elements."
+            )
         new = tuple([input.numel() // known if size == -1 else size for size in new])
     if prod(new) != input.numel() or any([size < 0 for size in new]):
         raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {new} has {prod(new)}.")

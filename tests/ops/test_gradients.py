@@ -22,6 +22,8 @@ def positive(x: np.ndarray) -> np.ndarray:
     return np.abs(x) + 0.3
 
 
+STRIDED = conv.ConvGeometry((1, 1, 4, 4), (2, 1, 2, 2), (1, 2, 2, 2), (2, 2), (0, 0), (1, 1), 1)
+
 # name: (function, shapes of its inputs), and, where not any numbers will do, how to choose them
 CASES: dict[str, tuple] = {
     "neg": (lambda x: -x, (2, 3)),
@@ -95,7 +97,7 @@ CASES: dict[str, tuple] = {
         (2,),
     ),
     "conv2d_weight_grad": (
-        lambda x, y: conv.conv2d_weight_grad(x, y, conv.ConvGeometry((1, 1, 4, 4), (2, 1, 2, 2), (1, 2, 2, 2), (2, 2), (0, 0), (1, 1), 1)),
+        lambda x, y: conv.conv2d_weight_grad(x, y, STRIDED),
         (1, 1, 4, 4),
         (1, 2, 2, 2),
     ),
@@ -135,7 +137,9 @@ def test_cast_gradients_come_back_in_the_dtype_of_the_input(device: str) -> None
 
 
 def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new Function in `ops` must get a case above (Cast, which float64 alone cannot show, has the test before this one)."""
+    """A new Function in `ops` must get a case above (Cast, which float64 alone cannot show, has the test before this
+    one).
+    """
     recorded: set[type] = {convert.Cast}
     record = Function._record
 
