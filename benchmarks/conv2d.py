@@ -14,7 +14,8 @@ Passes. `forward` is y = conv2d(x, w) with no graph recorded; `both` is that wit
 
 Numbers. GFLOP/s count the multiplications and additions in the definition, padding included, three times for `both`,
 whatever the library really does. `x PyTorch` is PyTorch's time divided by the library's: 2 means twice as fast as
-PyTorch. `numpy` is im2col and a BLAS product (libraries.py), which is not part of minigrad but a yardstick.
+PyTorch; its geometric means over the shapes come first. `numpy` is im2col and a BLAS product (libraries.py), which is
+not part of minigrad but a yardstick.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from libraries import CASES, Step, steps
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
 NEEDS = {"cpu": "minigrad_ext.conv2d", "opencl": "pyopencl", "reference": "numpy", "numpy": "numpy", "torch": "torch"}
 POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
+YARDSTICKS = {"NumPy": "numpy", "PyTorch": "torch"}
 SMALL = 1e5  # floating-point operations: the most that plain Python is asked for
 
 Times = dict[str, dict[str, float]]  # seconds, by shape and pass
@@ -99,6 +101,22 @@ def table(results: dict[str, Times], shapes: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def means(results: dict[str, Times]) -> list[dict[str, Any]]:
+    """A row for each device: how much faster than NumPy and PyTorch, geometric means over the shapes."""
+    # The reference does tiny shapes only, so a mean of its own would be one over other shapes.
+    devices = {device: times for device, times in results.items() if device != "reference"}
+    yardsticks = {name: devices[device] for name, device in YARDSTICKS.items() if device in devices}
+    rows = []
+    for device, times in devices.items() if yardsticks else ():
+        row: dict[str, Any] = {"geometric mean": device}
+        for name, yardstick in yardsticks.items():
+            for each in PASSES:
+                ratios = [yardstick[shape][each] / times[shape][each] for shape in times]
+                row[f"{each} x {name}"] = statistics.geometric_mean(ratios)
+        rows.append(row)
+    return rows
+
+
 def markdown(rows: list[dict[str, Any]]) -> str:
     def cell(value: Any) -> str:
         return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 3}f}" if isinstance(value, float) else value
@@ -155,12 +173,15 @@ def main() -> None:
         for device in options.devices:
             print(f"round {number + 1} of {options.rounds}: {device}", file=sys.stderr)
             turns[device].append(turn(device, options))
-    rows = table({device: median(turns[device]) for device in options.devices}, options.shapes)
+    results = {device: median(turns[device]) for device in options.devices}
+    rows, summary = table(results, options.shapes), means(results)
     facts = conditions(options)
-    text = "\n".join([*[f"- {name}: {value}" for name, value in facts.items()], "", markdown(rows)])
+    tables = [markdown(each) for each in (summary, rows) if each]
+    text = "\n".join([*[f"- {name}: {value}" for name, value in facts.items()], "", "\n\n".join(tables)])
     print(text)
     if options.output:
-        content = json.dumps(facts | {"rows": rows}, indent=1) if options.output.suffix == ".json" else text
+        everything = facts | {"means": summary, "rows": rows}
+        content = json.dumps(everything, indent=1) if options.output.suffix == ".json" else text
         options.output.write_text(content + "\n", encoding="utf-8")
 
 

@@ -35,9 +35,7 @@ def get_default_device() -> str:
 
 
 def manual_seed(seed: int) -> None:
-    """Starts the random numbers of rand, randn and nn.init anew: the same seed gives the same numbers on every
-    device.
-    """
+    """Starts the random numbers of rand, randn and nn.init anew: the same for the same seed, on every device."""
     global _generator
     _generator = np.random.default_rng(seed)
 

@@ -1,6 +1,4 @@
-"""Layers (modules with parameters), the functions they call (`functional`, usually imported as F) and initial
-values.
-"""
+"""Layers (modules with parameters), the functions they call (`functional`, usually imported as F), initial values."""
 
 from minigrad.nn import functional, init
 from minigrad.nn.modules import Conv2d, ConvTranspose2d, Linear, Module, Parameter, ReLU, Sequential, Sigmoid, Tanh

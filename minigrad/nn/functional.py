@@ -1,6 +1,4 @@
-"""The functions behind the layers, usually imported as F: arguments as in torch.nn.functional, checked and settled
-here.
-"""
+"""The functions behind the layers, usually imported as F: here arguments, as in torch.nn.functional, are checked."""
 
 from collections.abc import Iterable, Sequence
 
@@ -143,9 +141,7 @@ def unfold(
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Constant `value` around the last axes: pad = (left, right), or (left, right, top, bottom), ... from the last
-    axis on.
-    """
+    """A border of `value`: pad = (left, right), or (left, right, top, bottom), ..., last axis first."""
     if mode != "constant":
         raise NotImplementedError(
             f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'."

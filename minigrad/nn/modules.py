@@ -26,8 +26,9 @@ class Parameter(Tensor):
 
 
 class Module:
-    """A part of a network: a function with parameters. Subclasses set parameters and modules as attributes and define
-    `forward`.
+    """A part of a network: a function with parameters.
+
+    Subclasses set parameters and modules as attributes, and define `forward`.
     """
 
     training = True
@@ -129,8 +130,9 @@ def _bias(size: int, fan_in: int, dtype: Any, device: Device) -> Parameter:
 
 
 class Linear(Module):
-    """y = x w^T + bias. Weight (out_features, in_features) and bias start uniform over +-1 / sqrt(in_features), as in
-    PyTorch.
+    """The fully connected layer: y = x w^T + bias.
+
+    Weight (out_features, in_features) and bias start uniform over +-1 / sqrt(in_features), as in PyTorch.
     """
 
     def __init__(
@@ -187,8 +189,9 @@ class Conv2d(Module):
 
 
 class ConvTranspose2d(Module):
-    """The transposed convolutional layer: F.conv_transpose2d with a weight (in_channels, out_channels / groups, kh,
-    kw) and a bias.
+    """The transposed convolutional layer: F.conv_transpose2d with a weight and a bias that are learned.
+
+    Weight (in_channels, out_channels / groups, kh, kw) and bias (out_channels,) start as in Conv2d.
     """
 
     def __init__(

@@ -23,9 +23,7 @@ class Cast(Function):
 
 
 def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
-    """y = x in another dtype, dx = dy in x's. Conversions to integers and bools cut the graph: they have no
-    gradient.
-    """
+    """y = x in another dtype, dx = dy in x's. Integers and bools have no gradient: they cut the graph."""
     if input.dtype == dtype:
         return input
     return Cast(dtype)(input if dtype.kind == "f" else input.detach())
