@@ -17,7 +17,7 @@ import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from weakref import ReferenceType
 
 if TYPE_CHECKING:  # the name alone, for annotations: at run time nothing above this file is imported
@@ -94,7 +94,8 @@ class Function:
     - `saves_output = True` provides `self.output`.
 
     `self.needs_grad[i]` tells `backward` whether anybody asked for the gradient of input i: test it
-    where a gradient is expensive. `is_view = True` says that the result may share the input's memory.
+    where a gradient is expensive. `is_view = True` says that the result may share the input's memory; then `__init__`
+    and `forward` keep parameters only, no arrays and tensors.
     """
 
     __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "needs_grad", "retained", "shape", "spent")
@@ -125,10 +126,11 @@ class Function:
         recorded = _mode.enabled and any([tensor.requires_grad for tensor in inputs])
         result = first._result(array, self, recorded)
         if recorded:
-            self._record(inputs, result)
+            self.record(inputs, result)
         return result
 
-    def _record(self, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+    def record(self, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        """Makes this a node of the graph, between what made `inputs` and what will use `result`."""
         self.birth = next(_births)
         self.shape = result.shape
         self.hooks = self.retained = None
@@ -147,6 +149,12 @@ class Function:
         if self.saves_output:
             # A twin without history: holding the result itself would close a reference cycle.
             self._output = (result.detach(), result.array, result.version.count)
+
+    def again(self) -> Self:
+        """A Function with the same parameters, to be called anew."""
+        function = type(self).__new__(type(self))
+        vars(function).update(vars(self))
+        return function
 
     @property
     def inputs(self) -> list[Tensor]:

@@ -3,6 +3,11 @@
 A Tensor is small: the array, the device it lives on, the Function that made it (its *creator*; None for a leaf), and a
 version counter that counts writes in place. Views of one memory share one counter, so the backward walk
 notices when a saved value has been overwritten and raises instead of computing a wrong gradient.
+
+*Writing in place is an operation like any other.* x[0] = v makes a new x of the old one and v; it only happens to use
+the memory of the old one, and the tensor x moves on to the new one's place in the graph (`ops/write.py`). A view knows
+from which tensor it was taken, and how. So a write through a view gives that tensor a new creator, and every other view
+of the memory, when it is next used, is taken from it anew.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,30 +22,42 @@ from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int64
-from minigrad.function import Array, Function, is_grad_enabled, node_of
+from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
 from minigrad.ops import convert, elementwise, index, matmul, reduce
 from minigrad.ops import shape as shaping
+from minigrad.ops.convert import KINDS
+from minigrad.ops.write import Write
 
 Number = int | float  # Tensor has methods called float and bool, which hide the types inside the class
 _NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 
 
-class Version:
-    """Counts the writes to one memory.
+def _in_place(operation: Callable[..., "Tensor"]) -> Callable[..., Any]:
+    """The method x.operation_(...): x takes over the result, in its own memory; returns x."""
+    return lambda self, *arguments, **options: self._become(operation(self, *arguments, **options))
 
-    On a device without views, slices and transposes are copies. Such a copy remembers the version of its `original`,
-    and how often that had been written when it was `taken`: it must not be written, nor read after the original was.
+
+class Version:
+    """Counts the writes to one memory."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class View:
+    """Where a view comes from: its `base`, which is none itself, and the steps (Functions) that lead from there to it.
+
+    `seen` is the version of the memory for which the view's creator is right. A view taken under no_grad() is not
+    `tracked`: it has no history, whatever is written later.
     """
 
-    __slots__ = ("count", "original", "taken")
+    __slots__ = ("base", "seen", "steps", "tracked")
 
-    def __init__(self, original: "Version | None" = None) -> None:
-        self.count = 0
-        self.original: Version | None = None
-        if original is not None:
-            self.original = original.original or original  # a copy of a copy is one of the same memory
-        self.taken = 0 if self.original is None else self.original.count
+    def __init__(self, base: "Tensor", steps: tuple[Function, ...], seen: int, tracked: bool) -> None:
+        self.base, self.steps, self.seen, self.tracked = base, steps, seen, tracked
 
 
 class Tensor:
@@ -50,9 +67,10 @@ class Tensor:
     gradient, a Tensor of the same shape, summed over all `backward()` calls since it was last reset.
     """
 
-    __slots__ = ("__weakref__", "_array", "_grad", "_requires_grad", "creator", "device", "hooks", "version")
+    __slots__ = ("__weakref__", "_creator", "_grad", "_requires_grad", "_view", "array", "device", "hooks", "version")
 
-    creator: Function | None
+    array: Array  # the values, in the type of the device; write them only through the tensor, which counts versions
+    device: Backend
     hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
 
     def __init__(
@@ -66,10 +84,11 @@ class Tensor:
             raise TypeError(
                 "Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0])."
             )
-        self._array = array
+        self.array = array
         self.device = device
-        self.creator = creator
-        self._requires_grad = creator is not None
+        self._creator = creator
+        self._requires_grad = False  # asked for; results of recorded operations require grad by themselves
+        self._view: View | None = None
         self.version = Version() if version is None else version
         self._grad: Tensor | None = None
         self.hooks = None
@@ -78,16 +97,16 @@ class Tensor:
 
     def _result(self, array: Array, function: Function, recorded: bool) -> "Tensor":
         """The tensor that `function`, called on this one, made."""
-        version = None
-        if function.is_view:
-            if function.device.shares_memory(array, self.array):
-                version = self.version
-            elif not function.device.has_views:
-                version = Version(self.version)
-        return Tensor(array, function.device, function if recorded else None, version)
+        if not (function.is_view and function.device.shares_memory(array, self.array)):
+            return Tensor(array, function.device, function if recorded else None)
+        result = Tensor(array, function.device, function if recorded else None, self.version)
+        view = self._view or View(self, (), 0, True)
+        tracked = view.tracked and is_grad_enabled()
+        result._view = View(view.base, (*view.steps, function.again()), self.version.count, tracked)
+        return result
 
     def _with_creator(self, creator: Function) -> "Tensor":
-        return Tensor(self._array, self.device, creator, self.version)
+        return Tensor(self.array, self.device, creator, self.version)
 
     def _constant(self, array: Array) -> "Tensor":
         """A tensor without history around an array of this tensor's device."""
@@ -117,28 +136,34 @@ class Tensor:
     # --- what it is ---------------------------------------------------------------------------------------
 
     @property
-    def array(self) -> Array:
-        """The values, in the type of the device. Write them only through the tensor, which counts versions."""
-        original = self.version.original
-        if original is not None and original.count != self.version.taken:
-            raise RuntimeError(
-                f"on {self.device} slices and transposes are copies, and the tensor that this one of shape "
-                f"{self.shape} was taken from has been written since. Take it again, or take a copy (.clone()) before "
-                "writing."
-            )
-        return self._array
+    def creator(self) -> Function | None:
+        """The Function that made this tensor; None for a leaf."""
+        if self._view is not None and self._view.seen != self.version.count:
+            self._take_again(self._view)
+        return self._creator
 
-    @array.setter
-    def array(self, array: Array) -> None:
-        self._array = array
+    def _take_again(self, view: View) -> None:
+        """Gives this view, whose memory has been written since it was taken, the history it has now."""
+        view.seen = self.version.count
+        if view.tracked and view.base.version is self.version:
+            with enable_grad():
+                again = view.base
+                for step in view.steps:
+                    again = step.again()(again)
+            self._set_creator(again._creator)
+
+    def _set_creator(self, creator: Function | None) -> None:
+        before, self._creator = self._creator, creator
+        if creator is not None and before is not None and before.retained is not None and before.retained() is self:
+            creator.retained, before.retained = before.retained, None  # retain_grad() is of the tensor, as it is now
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._array.shape  # type: ignore[no-any-return]
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype  # type: ignore[no-any-return]
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -157,7 +182,8 @@ class Tensor:
     @data.setter
     def data(self, value: "Tensor") -> None:
         self._check_like("data", value)
-        self.array, self.version = value.array, value.version  # for `w.data -= g` nothing new: the memory is w's own
+        if value.array is not self.array:  # as for `w.data -= g`, where the memory is w's own
+            self.array, self.version, self._view = value.array, value.version, None
 
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
@@ -234,7 +260,7 @@ class Tensor:
     @property
     def requires_grad(self) -> Any:
         """Whether operations on this tensor are recorded; assigning does what requires_grad_ does."""
-        return self._requires_grad
+        return self._requires_grad or self.creator is not None
 
     @requires_grad.setter
     def requires_grad(self, value: Any) -> None:
@@ -251,11 +277,13 @@ class Tensor:
                 f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float()."
             )
         self._requires_grad = requires_grad
+        if requires_grad:
+            self._view = None  # from now on a leaf of its own, though in the same memory
         return self
 
     def detach(self) -> "Tensor":
         """The same memory, outside the graph: no gradient flows through it."""
-        return Tensor(self._array, self.device, None, self.version)
+        return Tensor(self.array, self.device, None, self.version)
 
     def retain_grad(self) -> None:
         """Asks that backward() also sets `.grad` of this tensor, though it is no leaf."""
@@ -275,37 +303,51 @@ class Tensor:
     # --- writing in place ---------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """x[key] = value writes x's memory. It is not recorded: neither side may be part of a graph being built."""
+        """x[key] = value in x's memory. It is recorded: gradients flow to the value, and to what x keeps of itself."""
+        key = index.normal_key(key)
         value = self.new_full((), value) if isinstance(value, _NUMBER_TYPES) else self._as_operand(value)
-        if is_grad_enabled():
-            if self.requires_grad and self.creator is None:
-                raise RuntimeError(
-                    "writing in place into a leaf that requires grad would lose its old value from the graph. To "
-                    "update a parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
-                )
-            if self.requires_grad or value.requires_grad:
-                raise RuntimeError(
-                    "writing in place (x[...] = value, x += y) is not recorded, so no gradient would flow through it. "
-                    "Make a new tensor (x = x + y), compute the pieces and join them with minigrad.stack or "
-                    "minigrad.cat, or choose with minigrad.where. To leave the graph on purpose write under `with "
-                    "minigrad.no_grad():`."
-                )
-        if self.version.original is not None:
-            raise RuntimeError(
-                f"on {self.device} slices and transposes are copies: writing into one would not change the original. "
-                "Write x[key] = value into the original, or work on x.clone()."
-            )
         if value.device is not self.device:
             raise TypeError(
                 f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r})."
             )
-        key = index.normal_key(key)
+        view = self._view or View(self, (), 0, True)
+        recorded = is_grad_enabled() and (view.base.requires_grad or value.requires_grad)
+        if recorded:
+            self._check_may_be_written(view)
+        else:
+            value = value.detach()
         target = self.device.getitem(self.array, key).shape
-        value = reduce.broadcast_to(value.detach(), target)
+        while value.ndim > len(target) and value.shape[0] == 1:
+            value = value.squeeze(0)
+        value = convert.cast(reduce.broadcast_to(value, target), self.dtype)
         if self.device.shares_memory(value.array, self.array):
             value = value.clone()  # x[1:] = x[:-1]
-        self.device.assign(self.array, key, self.device.astype(value.array, self.dtype))
+        creator = Write(view.steps, key)
+        if recorded:
+            creator.record((view.base, value), view.base)
+        self.device.assign(self.array, key, value.array)
         self.version.count += 1
+        if recorded:
+            view.base._set_creator(creator)
+
+    def _check_may_be_written(self, view: View) -> None:
+        """Refuses writes that no gradient could pass, or whose gradient would be a wrong one."""
+        of_view = "a view of " if self._view is not None else ""
+        if view.base.creator is None and view.base.requires_grad:
+            raise RuntimeError(
+                f"writing in place into {of_view}a leaf that requires grad would lose its old value from the graph. To "
+                "update a parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
+            )
+        if not view.tracked:
+            raise RuntimeError(
+                "a view that was taken under no_grad() is written in place where gradients are recorded, so it is not "
+                "clear what is meant: take the view and write it both inside `with minigrad.no_grad():`, or both outside."
+            )
+        if view.base.version is not self.version:
+            raise RuntimeError(
+                "the memory of the tensor that this view was taken from has been replaced (.data = ...) since; take "
+                "the view again before writing it."
+            )
 
     def copy_(self, source: Any) -> Self:
         """self[...] = source"""
@@ -319,32 +361,25 @@ class Tensor:
         return self.copy_(value)
 
     def _become(self, result: "Tensor") -> Self:
-        if result.dtype != self.dtype:
+        """Takes over the values, and the history, of `result`."""
+        if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
             raise TypeError(
                 f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x + y instead."
             )
+        if result.shape != self.shape:
+            raise ValueError(
+                f"a result of shape {result.shape} does not fit {self.shape}, the tensor to be written in place; write "
+                "x = x + y instead."
+            )
         return self.copy_(result)
 
-    def __iadd__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self + other)
-
-    def __isub__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self - other)
-
-    def __imul__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self * other)
-
-    def __itruediv__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self / other)
-
-    def __ipow__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self**other)
-
-    def __iand__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self & other)
-
-    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
-        return self._become(self | other)
+    add_ = __iadd__ = _in_place(elementwise.add)
+    sub_ = __isub__ = _in_place(elementwise.sub)
+    mul_ = __imul__ = _in_place(elementwise.mul)
+    div_ = __itruediv__ = _in_place(elementwise.div)
+    pow_ = __ipow__ = _in_place(elementwise.pow)
+    __iand__ = _in_place(elementwise.logical_and)
+    __ior__ = _in_place(elementwise.logical_or)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
@@ -497,7 +532,7 @@ class Tensor:
     def view(self, *shape: int | Sequence[int]) -> "Tensor":
         """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
         result = shaping.reshape(self, *shape)
-        if self.device.has_views and self.numel() and not self.device.shares_memory(result.array, self.array):
+        if self.numel() and not self.device.shares_memory(result.array, self.array):
             raise RuntimeError(
                 f"view: the elements of this tensor of shape {self.shape} are not in row-major order in memory (it is "
                 f"a transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."

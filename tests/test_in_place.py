@@ -226,22 +226,13 @@ def test_a_write_to_a_view_never_gives_a_wrong_gradient(device: str) -> None:
     [lambda x: x[1], lambda x: x.T, lambda x: x[1:].T[0], lambda x: x.expand(3, 2, 2), lambda x: x[1].detach()],
     ids=["row", "T", "view of a view", "expand", "detached"],
 )
-def test_a_view_shows_what_is_written_later_or_refuses_to_be_read(
-    view: Callable[[Tensor], Tensor], device: str
-) -> None:
-    """What a device without views cannot do, it refuses: it never shows old values as if they were the new ones."""
+def test_a_view_shows_what_is_written_later(view: Callable[[Tensor], Tensor], device: str) -> None:
     x = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
     before = view(x)
     before.tolist()
     x[1, 0] = 7
-    if x.device.has_views:
-        assert before.tolist() == view(x).tolist()
-    else:
-        target = minigrad.zeros(before.shape)
-        for read in (Tensor.tolist, Tensor.exp, lambda t: t + 1, lambda t: t > 0, target.copy_):
-            with pytest.raises(RuntimeError, match=r"slices and transposes are copies.*written since.*clone\(\)"):
-                read(before)
-    assert 7.0 in view(x).flatten().tolist()
+    assert 7.0 in before.flatten().tolist()
+    assert before.tolist() == view(x).tolist()
 
 
 def test_writes_after_the_walk_are_free(device: str) -> None:
@@ -263,10 +254,8 @@ def test_writes_after_the_walk_are_free(device: str) -> None:
         (lambda x: x.__setitem__(0, 1), r"leaf that requires grad.*no_grad\(\).*x\.clone\(\)"),
         (lambda x: operator.iadd(x, 1), r"leaf that requires grad"),
         (lambda x: x.zero_(), r"leaf that requires grad"),
-        (lambda x: (x * 2).fill_(1), r"is not recorded.*minigrad\.stack.*minigrad\.cat.*minigrad\.where"),
-        (lambda x: minigrad.zeros(2).copy_(x), r"is not recorded"),
-        (lambda x: minigrad.zeros(2, 2).__setitem__((0, 1), x.sum()), r"is not recorded"),
-        (lambda x: operator.iadd(minigrad.zeros(2), x), r"is not recorded"),
+        (lambda x: x[0].zero_(), r"a view of a leaf that requires grad"),
+        (lambda x: x.reshape(1, 2).T.copy_(minigrad.ones(1)), r"a view of a leaf that requires grad"),
     ],
 )
 def test_writes_that_would_leave_the_graph(write: Callable[[Tensor], None], message: str, device: str) -> None:
@@ -307,7 +296,7 @@ def test_writes_that_do_not_fit(
 
 def test_repeated_elements_cannot_be_written(device: str) -> None:
     row = minigrad.ones(3)
-    with pytest.raises((ValueError, RuntimeError), match=r"x\.clone\(\)"):
+    with pytest.raises(RuntimeError, match=r"expanded.*x\.clone\(\)"):
         row.expand(2, 3)[0] = 7
     assert row.tolist() == [1.0] * 3
 

@@ -5,7 +5,8 @@ An *array* is whatever type the back end likes, with two attributes: `shape` (a 
 NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
 primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
 the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
-Results are new arrays; only movement primitives may return a view, and only `assign` writes.
+Results are new arrays; only `assign` writes. Movement primitives return views where NumPy does: writing into one writes
+the array it was taken from.
 """
 
 from abc import ABC, abstractmethod
@@ -22,9 +23,14 @@ Shape = tuple[int, ...]
 HostArray = npt.NDArray[Any]
 
 
+READ_ONLY = (
+    "the array is read-only: its elements stand for several (it was expanded or broadcast), or it was made from a "
+    "read-only NumPy array. Write into x.clone()."
+)
+
+
 class Backend(ABC):
     name: str
-    has_views: bool  # whether movement primitives return views, so that writing a result writes the original
 
     def __repr__(self) -> str:
         return self.name

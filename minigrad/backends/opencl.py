@@ -1,27 +1,28 @@
 """OpenCL: every primitive as a kernel (minigrad_ext/*.cl) on arrays that stay in the device's memory.
 
-The host settles shapes and indices and computes nothing else. Arrays are always contiguous, which keeps the kernels
-plain. So what is a view in NumPy is a copy here, unless every element keeps its place, as in a reshape or x[:]: such
-results share memory.
+The host settles shapes and indices and computes nothing else. What is a view in NumPy is one here: an array that shares
+the buffer and has a layout of its own. Kernels see contiguous arrays only, which keeps them plain; a view that a kernel
+is to read is gathered first.
 """
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import accumulate
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import Backend, HostArray, Shape
+from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import (
     IndexArray,
+    Layout,
     Template,
+    everything,
     is_basic,
-    is_everything,
     positions,
     sorted_by_place,
-    template,
     view_argument,
 )
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
@@ -60,7 +61,6 @@ def _parts(size: int, part: int) -> int:
 
 class OpenCL(Backend):
     name = "opencl"
-    has_views = False
 
     def __init__(self) -> None:
         self._runtime = Runtime()
@@ -71,13 +71,13 @@ class OpenCL(Backend):
         return self._runtime.upload(array)
 
     def to_numpy(self, x: DeviceArray) -> HostArray:
-        return self._runtime.download(x)
+        return self._runtime.download(self._dense(x))
 
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
         return self._runtime.full(shape, value, dtype)
 
     def copy(self, x: DeviceArray) -> DeviceArray:
-        return self._runtime.copy(x)
+        return self._runtime.copy(x) if x.layout is None else self._dense(x)
 
     def astype(self, x: DeviceArray, dtype: np.dtype[Any]) -> DeviceArray:
         if dtype == x.dtype:
@@ -126,8 +126,15 @@ class OpenCL(Backend):
     def _map(self, name: str, options: str, dtype: np.dtype[Any], shape: Shape, *arguments: Any) -> DeviceArray:
         y = self._runtime.empty(shape, dtype)
         items = _parts(y.size, self._runtime.run)
-        self._runtime.launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
+        self._launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
         return y
+
+    def _launch(
+        self, source: str, options: str, name: str, size: Shape, *arguments: Any, local: Shape = (64,)
+    ) -> None:
+        """Runs a kernel on contiguous arrays: views are gathered first."""
+        dense = [self._dense(argument) if isinstance(argument, DeviceArray) else argument for argument in arguments]
+        self._runtime.launch(source, options, name, size, *dense, local=local)
 
     # --- reductions -------------------------------------------------------------------------------------
 
@@ -145,7 +152,7 @@ class OpenCL(Backend):
             while (length := x.shape[axis]) != 1:
                 y = self._runtime.empty(_folded(x.shape, axis), x.dtype)
                 inner, chunks = prod(x.shape[axis + 1 :]), y.shape[axis]
-                self._runtime.launch("reduce", _real(x.dtype), kernel, (y.size,), y.size, length, inner, chunks, x, y)
+                self._launch("reduce", _real(x.dtype), kernel, (y.size,), y.size, length, inner, chunks, x, y)
                 x = y
         return x
 
@@ -156,27 +163,29 @@ class OpenCL(Backend):
             count, shape = shape[axis], _folded(shape, axis)
             y = self._runtime.empty(shape, _int64)
             sizes = (y.size, count, inner, shape[axis], length)
-            self._runtime.launch("reduce", real, "reduce_argmax", (y.size,), *sizes, x, candidates, y)
+            self._launch("reduce", real, "reduce_argmax", (y.size,), *sizes, x, candidates, y)
             candidates = y
         return candidates
 
     # --- movement ---------------------------------------------------------------------------------------
 
     def reshape(self, x: DeviceArray, shape: Shape) -> DeviceArray:
+        if x.layout is not None:
+            view = x.layout.view.reshape(shape)
+            if np.may_share_memory(view, x.layout.whole):  # else NumPy had to copy, so the elements must be
+                return self._view(x, lambda _: view)
+            x = self._dense(x)
         return DeviceArray(shape, x.dtype, x.buffer)
 
     def permute(self, x: DeviceArray, axes: tuple[int, ...]) -> DeviceArray:
-        whole = template(x.shape)
-        return self._gather(x, whole, whole.transpose(axes))
+        return self._view(x, lambda template: template.transpose(axes))
 
     def broadcast_to(self, x: DeviceArray, shape: Shape) -> DeviceArray:
-        whole = template(x.shape)
-        return self._gather(x, whole, np.broadcast_to(whole, shape))
+        return self._view(x, lambda template: np.broadcast_to(template, shape))
 
     def getitem(self, x: DeviceArray, key: Any) -> DeviceArray:
         if is_basic(key):
-            whole = template(x.shape)
-            return self._gather(x, whole, whole[key])
+            return self._view(x, lambda template: template[key])
         sources = positions(x.shape, key)
         y = self._runtime.empty(sources.shape, x.dtype)
         self._move("gather_at", (y.size,), y.size, self._runtime.upload(sources), x, y)
@@ -187,53 +196,61 @@ class OpenCL(Backend):
             return self.astype(self.put(self.astype(x, _int64), key, shape), _bool)
         y = self.full(shape, 0, x.dtype)
         if is_basic(key):
-            whole = template(shape)
-            self._scatter(x, whole, whole[key], y)
+            self._scatter(x, self.getitem(y, key))
         else:
             indices = [self._runtime.upload(array) for array in sorted_by_place(positions(shape, key).reshape(-1))]
             size = indices[0].size
-            self._runtime.launch("reduce", _real(x.dtype), "put_sums", (size,), size, *indices, x, y)
+            self._launch("reduce", _real(x.dtype), "put_sums", (size,), size, *indices, x, y)
         return y
 
     def concatenate(self, arrays: Sequence[DeviceArray], axis: int) -> DeviceArray:
-        shape, sizes = arrays[0].shape, [array.shape[axis] for array in arrays]
-        y = self._runtime.empty((*shape[:axis], sum(sizes), *shape[axis + 1 :]), arrays[0].dtype)
-        whole = template(y.shape)
-        for array, part in zip(arrays, np.split(whole, np.cumsum(sizes[:-1]), axis), strict=True):
-            self._scatter(array, whole, part, y)
+        shape, ends = arrays[0].shape, list(accumulate(array.shape[axis] for array in arrays))
+        y = self._runtime.empty((*shape[:axis], ends[-1], *shape[axis + 1 :]), arrays[0].dtype)
+        for array, end in zip(arrays, ends, strict=True):
+            piece = (*[slice(None)] * axis, slice(end - array.shape[axis], end))
+            self._scatter(array, self.getitem(y, piece))
         return y
 
     def assign(self, x: DeviceArray, key: Any, value: DeviceArray) -> None:
+        layout = x.layout or everything(x.shape)
+        if not layout.view.flags.writeable:
+            raise RuntimeError(READ_ONLY)
         if is_basic(key):
-            whole = template(x.shape)
-            self._scatter(value, whole, whole[key], x)
+            self._scatter(value, self.getitem(x, key))
         else:
-            places, starts, sources = sorted_by_place(positions(x.shape, key).reshape(-1))
+            places, starts, sources = sorted_by_place(layout.places()[key].reshape(-1))
             last = sources[starts[1:] - 1]  # of several values for one place NumPy keeps the last
             indices = [self._runtime.upload(array) for array in (places, last)]
-            self._move("scatter_at", (places.size,), places.size, *indices, value, x)
+            self._move("scatter_at", (places.size,), places.size, *indices, value, x.memory)
 
-    def _gather(self, x: DeviceArray, whole: Template, view: Template) -> DeviceArray:
-        """The elements of x that `view` shows of `whole`."""
-        if is_everything(whole, view):
-            return self.reshape(x, view.shape)
-        y = self._runtime.empty(view.shape, x.dtype)
-        self._move_rows("gather", whole, view, x, y)
+    def _view(self, x: DeviceArray, show: Callable[[Template], Template]) -> DeviceArray:
+        """The elements of x that `show` picks, in the memory of x."""
+        whole, view = x.layout or everything(x.shape)
+        layout = Layout(whole, show(view))
+        return DeviceArray(layout.view.shape, x.dtype, x.buffer, None if layout.is_everything() else layout)
+
+    def _dense(self, x: DeviceArray) -> DeviceArray:
+        """x itself if it is contiguous, else its elements gathered."""
+        if x.layout is None:
+            return x
+        y = self._runtime.empty(x.shape, x.dtype)
+        self._move_rows("gather", x.layout, x.memory, y)
         return y
 
-    def _scatter(self, x: DeviceArray, whole: Template, view: Template, y: DeviceArray) -> None:
-        """Writes x into the elements of y that `view` shows of `whole`."""
-        self._move_rows("scatter", whole, view, x, y)
+    def _scatter(self, x: DeviceArray, view: DeviceArray) -> None:
+        """Writes x into the memory that `view` shows."""
+        layout = view.layout or everything(view.shape)
+        self._move_rows("scatter", layout, x, view.memory)
 
-    def _move_rows(self, kernel: str, whole: Template, view: Template, x: DeviceArray, y: DeviceArray) -> None:
-        if view.size:
-            argument, length = view_argument(whole, view)
-            rows = view.size // length
+    def _move_rows(self, kernel: str, layout: Layout, x: DeviceArray, y: DeviceArray) -> None:
+        if layout.view.size:
+            argument, length = view_argument(layout)
+            rows = layout.view.size // length
             self._move(kernel, (rows * _parts(length, self._runtime.run),), rows, argument, x, y)
 
     def _move(self, kernel: str, size: Shape, *arguments: Any) -> None:
         options = f"-D element={_ELEMENT_TYPES[arguments[-1].dtype.itemsize]}"
-        self._runtime.launch("movement", options, kernel, size, *arguments)
+        self._launch("movement", options, kernel, size, *arguments)
 
     # --- products ---------------------------------------------------------------------------------------
 
@@ -243,7 +260,7 @@ class OpenCL(Backend):
         z = self._runtime.empty((*batch, rows, columns), x.dtype)
         size = (_parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch))
         sizes = (rows, columns, length)
-        self._runtime.launch("matmul", _real(x.dtype), "matmul", size, *sizes, x, y, z, local=(8, 4, 1))
+        self._launch("matmul", _real(x.dtype), "matmul", size, *sizes, x, y, z, local=(8, 4, 1))
         return z
 
     def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
@@ -272,7 +289,7 @@ class OpenCL(Backend):
 
     def _convolve(self, kernel: str, size: Shape, geometry: ConvGeometry, *arguments: Any) -> None:
         real = _real(arguments[-1].dtype)
-        self._runtime.launch("conv2d", real, kernel, size, _geometry_argument(geometry), *arguments, local=(32, 1, 1))
+        self._launch("conv2d", real, kernel, size, _geometry_argument(geometry), *arguments, local=(32, 1, 1))
 
 
 def _folded(shape: Shape, axis: int) -> Shape:

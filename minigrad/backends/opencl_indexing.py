@@ -1,7 +1,7 @@
-"""Which elements an index selects, worked out on the host by NumPy's own rules, in the form that kernels take."""
+"""Which elements a view shows and an index selects, worked out on the host by NumPy's own rules, as kernels take it."""
 
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,24 +10,39 @@ from minigrad.backends.base import Shape
 
 MOST_AXES = 16  # MAX_RANK in movement.cl
 
-Template = npt.NDArray[np.int8]
+Template = npt.NDArray[np.int8]  # nobody reads or writes it: a byte per element, whose place tells the element's place
 IndexArray = npt.NDArray[np.int32]
 
 
-def template(shape: Shape) -> Template:
-    """Memory that nobody reads or writes, one byte per element: NumPy's views of it tell offsets and strides."""
-    return np.empty(shape, np.int8)
+class Layout(NamedTuple):
+    """Which elements of a buffer an array shows, and in which order: NumPy's view of a template of the buffer."""
+
+    whole: Template
+    view: Template
+
+    @property
+    def offset(self) -> int:
+        """How many elements of the buffer lie before the first one of the view."""
+        before: int = self.view.__array_interface__["data"][0] - self.whole.__array_interface__["data"][0]
+        return before
+
+    def is_everything(self) -> bool:
+        """Whether the view shows all elements of the buffer in their order."""
+        return self.view.size == self.whole.size and self.view.flags.c_contiguous and self.offset == 0
+
+    def places(self) -> IndexArray:
+        """For each element of the view: its place in the buffer."""
+        places: IndexArray = np.full(self.view.shape, self.offset, np.int32)
+        for axis, (size, stride) in enumerate(zip(self.view.shape, self.view.strides, strict=True)):
+            steps = np.arange(size, dtype=np.int32) * np.int32(stride)
+            places += steps.reshape(size, *[1] * (self.view.ndim - axis - 1))
+        return places
 
 
-def _offset(whole: Template, view: Template) -> int:
-    """How many elements of `whole` lie before the first one of `view`."""
-    before: int = view.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    return before
-
-
-def is_everything(whole: Template, view: Template) -> bool:
-    """Whether `view` shows all elements of `whole` in their order."""
-    return view.size == whole.size and view.flags.c_contiguous and _offset(whole, view) == 0
+def everything(shape: Shape) -> Layout:
+    """All elements of a buffer, as an array of this shape."""
+    whole = np.empty(shape, np.int8)
+    return Layout(whole, whole)
 
 
 def joined_axes(view: Template) -> tuple[list[int], list[int]]:
@@ -44,16 +59,16 @@ def joined_axes(view: Template) -> tuple[list[int], list[int]]:
     return sizes, strides
 
 
-def view_argument(whole: Template, view: Template) -> tuple[IndexArray, int]:
-    """`view` as the struct View of movement.cl, and the length of its rows."""
-    sizes, strides = joined_axes(view)
+def view_argument(layout: Layout) -> tuple[IndexArray, int]:
+    """`layout` as the struct View of movement.cl, and the length of its rows."""
+    sizes, strides = joined_axes(layout.view)
     if len(sizes) > MOST_AXES:
         raise ValueError(
-            f"device 'opencl' moves elements along at most {MOST_AXES} axes at once, shape {view.shape} has "
+            f"device 'opencl' moves elements along at most {MOST_AXES} axes at once, shape {layout.view.shape} has "
             f"{len(sizes)}. Join axes with reshape first, move them in two steps, or use device 'cpu'."
         )
     unused = [0] * (MOST_AXES - len(sizes))
-    return np.array([len(sizes), _offset(whole, view), *sizes, *unused, *strides, *unused], np.int32), sizes[-1]
+    return np.array([len(sizes), layout.offset, *sizes, *unused, *strides, *unused], np.int32), sizes[-1]
 
 
 def is_basic(key: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.base import HostArray, Shape
+from minigrad.backends.opencl_indexing import Layout
 
 try:
     import pyopencl as cl
@@ -34,12 +35,15 @@ Argument = Any  # of a kernel: DeviceArray, None (a null pointer), int, NumPy sc
 
 
 class DeviceArray:
-    """An array in the device's memory, C-contiguous from the start of its buffer; `buffer` is None without elements."""
+    """An array in the device's memory: all elements of its buffer in their order; or, with a `layout`, a view of some.
 
-    __slots__ = ("buffer", "dtype", "shape")
+    `buffer` is None where there is no element to hold.
+    """
 
-    def __init__(self, shape: Shape, dtype: np.dtype[Any], buffer: Any) -> None:
-        self.shape, self.dtype, self.buffer = shape, dtype, buffer
+    __slots__ = ("buffer", "dtype", "layout", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any], buffer: Any, layout: Layout | None = None) -> None:
+        self.shape, self.dtype, self.buffer, self.layout = shape, dtype, buffer, layout
 
     @property
     def size(self) -> int:
@@ -48,6 +52,11 @@ class DeviceArray:
     @property
     def nbytes(self) -> int:
         return self.size * self.dtype.itemsize
+
+    @property
+    def memory(self) -> "DeviceArray":
+        """The whole buffer."""
+        return self if self.layout is None else DeviceArray(self.layout.whole.shape, self.dtype, self.buffer)
 
 
 class _PerThread(threading.local):

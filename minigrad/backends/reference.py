@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.backends.base import Backend, HostArray, Shape
+from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape
 from minigrad.backends.geometry import ConvGeometry
 
 Index = tuple[int, int, int, int]
@@ -30,7 +30,6 @@ def _sigmoid(x: HostArray) -> HostArray:
 
 class Reference(Backend):
     name = "reference"
-    has_views = True
 
     def from_numpy(self, array: HostArray) -> HostArray:
         return array
@@ -106,9 +105,7 @@ class Reference(Backend):
 
     def assign(self, x: HostArray, key: Any, value: HostArray) -> None:
         if not x.flags.writeable:
-            raise ValueError(
-                "the array is read-only: broadcast, or made from a read-only NumPy array. Write into x.clone()."
-            )
+            raise RuntimeError(READ_ONLY)
         x[key] = value
 
     @_silent

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.dtypes import float32
 from minigrad.function import Array, Function, Tensor
 
-_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}  # of dtypes, in the order in which each can hold the ones before
 
 
 class Cast(Function):
@@ -45,7 +45,7 @@ def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a "
             "precision for you: convert one with .float() or .double()."
         )
-    higher = max(x, y, key=lambda tensor: (_KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
+    higher = max(x, y, key=lambda tensor: (KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
     return cast(x, higher.dtype), cast(y, higher.dtype)
 
 

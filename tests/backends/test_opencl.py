@@ -112,7 +112,7 @@ def test_more_elements_than_32_bits_count(size: int, device: str) -> None:
     with pytest.raises(ValueError, match=r"elements; device 'opencl' counts in 32 bits.*use device 'cpu'"):
         minigrad.zeros(size, dtype="uint8")
     with pytest.raises(ValueError, match="counts in 32 bits"):
-        minigrad.ones(1).broadcast_to((size,))
+        minigrad.ones(1).broadcast_to((size,)).exp()
 
 
 def test_geometries_that_reach_beyond_32_bits(backend: Backend) -> None:
@@ -145,7 +145,7 @@ def test_many_axes(device: str) -> None:
     neighbours = x.permute(16, *range(16))  # 15 axes keep their neighbours and are moved as one
     np.testing.assert_array_equal(neighbours.numpy(), np.moveaxis(x.numpy(), 16, 0))
     with pytest.raises(ValueError, match=r"at most 16 axes at once.*has 17\. Join axes with reshape"):
-        x.permute(*reversed(range(17)))
+        x.permute(*reversed(range(17))).numpy()
 
 
 def test_operations_that_a_dtype_does_not_have(backend: Backend) -> None:
@@ -168,16 +168,12 @@ def test_writing_through_a_slice_of_everything(device: str) -> None:
     assert w.tolist() == [[2, 2, 2], [2, 2, 2]]
 
 
-@pytest.mark.parametrize("key", [0, slice(1, None), (slice(None), 1), (slice(None, None, -1),)])
-def test_writing_into_a_copy_is_refused(key: Any, device: str) -> None:
-    x = minigrad.zeros(2, 3)
-    for copy in (x[key], x.T, x.broadcast_to((4, 2, 3))):
-        with pytest.raises(RuntimeError, match="on opencl slices and transposes are copies"):
-            copy[...] = 1
-    x[key] = 1  # into the original: as in NumPy
-    expected = np.zeros((2, 3), "float32")
-    expected[key] = 1
-    np.testing.assert_array_equal(x.numpy(), expected)
+def test_a_view_costs_no_memory(backend: Any) -> None:
+    x = minigrad.zeros(1000, 1000)
+    active = backend._runtime._pool.active_bytes
+    views = [x[5:], x.T, x[:, ::2], x.expand(1000, 1000, 1000), x.T[3:].reshape(997, 10, 100)]
+    assert backend._runtime._pool.active_bytes == active
+    assert views[-1].sum().item() == 0
 
 
 def test_memory_is_used_again(backend: Any) -> None:

@@ -360,12 +360,13 @@ def test_to_the_device_and_back(dtype: str, device: str) -> None:
 def test_what_shares_memory(device: str) -> None:
     backend = get_backend(device)
     x = backend.from_numpy(whole((3, 4), "float32"))
-    everything = [backend.reshape(x, (12,)), backend.getitem(x, (...,)), backend.getitem(x, (slice(None), None, ...))]
-    for y in [x, *everything]:
+    views = [backend.reshape(x, (12,)), backend.getitem(x, (...,)), backend.getitem(x, (slice(None), None, ...))]
+    views += [backend.permute(x, (1, 0)), backend.getitem(x, (1, ...)), backend.broadcast_to(x, (2, 3, 4))]
+    views += [backend.reshape(backend.getitem(x, (slice(None), slice(0, None, 2), ...)), (3, 1, 2))]
+    for y in [x, *views]:
         assert backend.shares_memory(x, y)
-    shares = backend.shares_memory(x, backend.permute(x, (1, 0)))
-    assert shares == backend.shares_memory(x, backend.getitem(x, (1, ...))) == backend.has_views
     new = [backend.copy(x), backend.neg(x), backend.sum(x, ()), backend.max(x, ()), backend.astype(x, x.dtype)]
+    new += [backend.reshape(backend.permute(x, (1, 0)), (12,)), backend.copy(backend.permute(x, (1, 0)))]
     new += [backend.put(x, (...,), (3, 4)), backend.concatenate([x], 0), backend.getitem(x, (np.arange(3), ...))]
     for y in new:
         assert not backend.shares_memory(x, y)
@@ -385,7 +386,16 @@ def test_writing_what_shares_memory_writes_the_original(device: str) -> None:
     x = backend.copy(backend.from_numpy(np.zeros((2, 3), "float32")))
     backend.assign(backend.reshape(x, (6,)), (slice(None, None, 2), ...), backend.full((3,), 1, np.dtype("float32")))
     backend.assign(backend.getitem(x, (...,)), (1, 1, ...), backend.full((), 7, np.dtype("float32")))
-    same(backend.to_numpy(x), np.array([[1, 0, 1], [0, 7, 0]], "float32"))
+    columns = backend.getitem(backend.permute(x, (1, 0)), (slice(None, None, -1), ...))
+    backend.assign(columns, (np.array([0, 0]), 1, ...), backend.from_numpy(np.array([8, 9], "float32")))
+    same(backend.to_numpy(x), np.array([[1, 0, 1], [0, 7, 9]], "float32"))
+
+
+def test_what_is_repeated_is_not_written(device: str) -> None:
+    backend = get_backend(device)
+    x = backend.broadcast_to(backend.full((3,), 1, np.dtype("float32")), (2, 3))
+    with pytest.raises(RuntimeError, match=r"expanded or broadcast.*x\.clone\(\)"):
+        backend.assign(x, (0, ...), backend.full((3,), 2, np.dtype("float32")))
 
 
 def test_float32_sums_are_accurate(device: str) -> None:

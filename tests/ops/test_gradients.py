@@ -141,13 +141,13 @@ def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     one).
     """
     recorded: set[type] = {convert.Cast}
-    record = Function._record
+    record = Function.record
 
     def watched(self: Function, *arguments: object) -> None:
         recorded.add(type(self))
         record(self, *arguments)
 
-    monkeypatch.setattr(Function, "_record", watched)
+    monkeypatch.setattr(Function, "record", watched)
     for case in CASES.values():
         function, inputs = inputs_of(case, "reference")
         function(*inputs)
