@@ -11,6 +11,7 @@ of the memory, when it is next used, is taken from it anew.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any, Self
 from weakref import ref
 
@@ -35,7 +36,15 @@ _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 
 def _in_place(operation: Callable[..., "Tensor"]) -> Callable[..., Any]:
     """The method x.operation_(...): x takes over the result, in its own memory; returns x."""
-    return lambda self, *arguments, **options: self._become(operation(self, *arguments, **options))
+
+    @wraps(operation)
+    def method(self: "Tensor", *arguments: Any, **options: Any) -> "Tensor":
+        recorded = is_grad_enabled() and any([getattr(x, "requires_grad", False) for x in (self, *arguments)])
+        before = self.clone() if recorded else self  # backward may read the old values when they are no more
+        return self._become(operation(before, *arguments, **options))
+
+    method.__name__, method.__doc__ = f"{operation.__name__}_", f"x = {operation.__name__}(x, ...) in x's own memory."
+    return method
 
 
 class Version:
@@ -341,7 +350,7 @@ class Tensor:
         if not view.tracked:
             raise RuntimeError(
                 "a view that was taken under no_grad() is written in place where gradients are recorded, so it is not "
-                "clear what is meant: take the view and write it both inside `with minigrad.no_grad():`, or both outside."
+                "clear what is meant. Take it and write it both inside `with minigrad.no_grad():`, or both outside."
             )
         if view.base.version is not self.version:
             raise RuntimeError(
@@ -350,7 +359,9 @@ class Tensor:
             )
 
     def copy_(self, source: Any) -> Self:
-        """self[...] = source"""
+        """self[...] = source, where `source` has no more axes than this tensor."""
+        if isinstance(source, Tensor) and source.ndim > self.ndim:
+            raise ValueError(f"copy_: a source of shape {source.shape} does not fit {self.shape}; squeeze it first.")
         self[...] = source
         return self
 

@@ -1,6 +1,8 @@
 """Writing in place: the values, what is refused, and that a write never leads to a silently wrong gradient."""
 
+import gc
 import operator
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -305,3 +307,79 @@ def test_values_from_another_device_are_not_fetched_silently(device: str) -> Non
     x, value = minigrad.zeros(2), minigrad.ones(2, device="cpu" if device == "reference" else "reference")
     with pytest.raises(TypeError, match=rf"x is on {device}, value on {value.device}.*value\.to\('{device}'\)"):
         x[...] = value
+
+
+# --- recording -----------------------------------------------------------------------------------------------
+
+
+def written(x: Tensor, v: Tensor) -> Tensor:
+    y = x * 2
+    y[1:, 0] = v
+    y.T[2, :2] *= v * x[0, :2]
+    y[[0, 2], [1, 1]] = y[0, 1:].clone() * v
+    y += x[1]
+    return y
+
+
+@pytest.mark.parametrize("check", [minigrad.gradcheck, minigrad.gradgradcheck])
+def test_derivatives_of_writes(check: Callable, device: str) -> None:
+    x, v = (minigrad.randn(*shape, dtype="float64", requires_grad=True) for shape in ((3, 3), (2,)))
+    assert check(written, [x, v])
+
+
+def test_of_several_values_for_one_place_the_last_counts(device: str) -> None:
+    v = minigrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = minigrad.zeros(2)
+    y[[0, 0, 1]] = v
+    y.sum().backward()
+    assert y.tolist() == [2.0, 3.0]
+    assert v.grad.tolist() == [0.0, 1.0, 1.0]
+
+
+def test_a_long_history_of_writes(device: str) -> None:
+    w = minigrad.ones(1, requires_grad=True)
+    total, part = minigrad.zeros(3), w * 1
+    for _ in range(3000):
+        total[1:2] += part
+    total.sum().backward()
+    assert w.grad.item() == 3000.0
+
+
+def test_old_histories_are_freed_while_a_view_lives(device: str) -> None:
+    x = minigrad.zeros(4)
+    view, makers = x[1:], []
+    for _ in range(3):
+        x.zero_()
+        w = minigrad.ones(4, requires_grad=True)
+        x = x.detach()
+        x += w
+        makers.append(weakref.ref(x.creator))
+        view = x[1:]
+        view *= 2
+    assert view.tolist() == [2.0] * 3
+    gc.collect()
+    assert [maker() is None for maker in makers] == [True, True, False]
+
+
+def test_a_view_whose_base_has_other_memory_now_is_not_written(device: str) -> None:
+    w = minigrad.ones(2, requires_grad=True)
+    x = minigrad.zeros(2)
+    view = x[:1]
+    x.data = minigrad.ones(2)
+    with pytest.raises(RuntimeError, match=r"\.data = .* take the view again"):
+        view += w[:1]
+    view += 1  # nothing is recorded, so nothing can go wrong
+    assert (x.tolist(), view.tolist()) == ([1.0, 1.0], [1.0])
+
+
+def test_a_write_that_fails_leaves_no_trace(device: str) -> None:
+    w = minigrad.ones(3, requires_grad=True)
+    x = (w * 2).expand(2, 3)
+    with pytest.raises(RuntimeError, match="expanded"):
+        x *= w
+    y = w * 2
+    with pytest.raises(ValueError, match="3 meets 2"):
+        y[:2] = w
+    assert type(y.creator).__name__ == "Mul"
+    (x.sum() + y.sum()).backward()
+    assert w.grad.tolist() == [6.0] * 3

@@ -75,7 +75,7 @@ def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
         new = tuple([input.numel() // known if size == -1 else size for size in new])
     if prod(new) != input.numel() or any([size < 0 for size in new]):
         raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {new} has {prod(new)}.")
-    return input if new == input.shape else Reshape(new)(input)
+    return Reshape(new)(input)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:

@@ -635,3 +635,167 @@ def test_clone_has_memory_of_its_own(m):
         y += 1
     y.sum().backward()
     return [x, y, x.grad]
+
+
+@replayed
+def test_loops_that_fill_an_array_learn(m):
+    """The book's corr2d."""
+    X, K = m.arange(12.0).reshape(3, 4), m.tensor([[1.0, -1.0], [0.5, 2.0]], requires_grad=True)
+    Y = m.zeros(2, 3)
+    for i in range(2):
+        for j in range(3):
+            Y[i, j] = (X[i : i + 2, j : j + 2] * K).sum()
+    (Y * Y).sum().backward()
+    return [Y, K.grad]
+
+
+@replayed
+def test_methods_that_write(m):
+    w = m.tensor([1.0, 2.0], requires_grad=True)
+    x, steps = w * 1, []
+    for method in (
+        lambda x: x.add_(w),
+        lambda x: x.sub_(0.5),
+        lambda x: x.mul_(w),
+        lambda x: x.div_(w + 1),
+        lambda x: x.pow_(2),
+    ):
+        steps.append(method(x) is x)
+        steps.append(x.clone())
+    x.add_(other=w)
+    x.sub_(other=1.5)
+    x.mul_(other=w)
+    x.div_(other=2)
+    x.pow_(exponent=2)
+    x.copy_(x.clone() * w)
+    x.sum().backward()
+    return [*steps, x, w.grad]
+
+
+@replayed
+def test_a_loss_is_added_up_in_place(m):
+    w, loss = m.tensor([1.0, 2.0], requires_grad=True), m.tensor(0.0)
+    for k in range(3):
+        loss += (w * k).sum()
+    loss.backward()
+    return [loss, loss.is_leaf, w.grad]
+
+
+@replayed
+def test_what_was_overwritten_gets_no_gradient(m):
+    x, v = m.tensor([1.0, 2.0, 3.0], requires_grad=True), m.tensor([10.0, 20.0], requires_grad=True)
+    y = x * 2
+    y[1:] = v
+    y[2] = 7.0
+    (y * y).sum().backward()
+    return [y, x.grad, v.grad]
+
+
+@replayed
+def test_writing_views_of_views(m):
+    x, v = m.arange(24.0).reshape(2, 3, 4).requires_grad_(), m.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x * 1
+    y.transpose(0, 2)[1:3].permute(2, 0, 1)[1, ...][0] = v
+    y[0].T[::2, 1] *= v[:2]
+    y.view(4, 6)[2][1:4] += v
+    (y * y * y).sum().backward()
+    return [y, x.grad, v.grad]
+
+
+@replayed
+def test_views_follow_what_is_written(m):
+    x = m.ones(2, 3, requires_grad=True)
+    y = x * 2
+    row, flat, turned = y[0], y.view(6), y.T
+    y[:, 1] = x[:, 0] * 5
+    row *= x[1]
+    seen = [t.requires_grad for t in (y, row, flat, turned)]
+    (flat * m.arange(6.0)).sum().backward(retain_graph=True)
+    first = x.grad.clone()
+    (turned[1] * row[1]).sum().backward()
+    return [row, flat, turned, seen, first, x.grad]
+
+
+@replayed
+def test_constants_join_the_graph_when_they_are_written(m):
+    w, c = m.tensor([1.0, 2.0], requires_grad=True), m.zeros(2, 2)
+    before = c[1]
+    c[1] = w * 3
+    after = [t.requires_grad for t in (c, before)]
+    (before * before).sum().backward()
+    return [c, before, after, w.grad]
+
+
+@replayed
+def test_writing_under_no_grad_leaves_the_history(m):
+    x = m.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    view = y[:1]
+    with m.no_grad():
+        y[0] = 100.0
+        view += 1
+    (y + view).sum().backward()
+    return [y, view, x.grad]
+
+
+@replayed
+def test_retain_grad_stays_with_the_tensor(m):
+    x = m.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    y.retain_grad()
+    y *= 2
+    (y * y).sum().backward()
+    return [y.grad, x.grad]
+
+
+@replayed
+def test_hooks_stay_with_the_value(m):
+    x, seen = m.tensor([1.0, 2.0], requires_grad=True), []
+    y = x * 3
+    y.register_hook(lambda dy: seen.append(dy.clone()))
+    y *= 2
+    y.sum().backward()
+    return [seen, x.grad]
+
+
+@replayed
+def test_writes_have_second_derivatives(m):
+    x, v = m.tensor([1.0, 2.0, 3.0], requires_grad=True), m.tensor([0.5, -1.0], requires_grad=True)
+    y = x * x * x
+    y[:2] *= v
+    y[[0, 2]] = y[:2].clone() * v * x[1]
+    dx, dv = m.autograd.grad((y * y).sum(), [x, v], create_graph=True)
+    return [dx, dv, *m.autograd.grad((dx * dx).sum() + (dv * dv).sum(), [x, v])]
+
+
+@replayed
+def test_views_taken_under_no_grad_are_not_written_while_recording(m):
+    w, x = m.tensor([1.0, 2.0], requires_grad=True), m.zeros(2, 2)
+    with m.no_grad():
+        view = x[0]
+        view += 1
+    with pytest.raises(RuntimeError):
+        view += w
+    return [view.detach(), x]
+
+
+@replayed
+def test_writing_by_mask_and_index_is_recorded(m):
+    x, v = m.tensor([[1.0, -2.0], [-3.0, 4.0]], requires_grad=True), m.tensor([5.0, 6.0], requires_grad=True)
+    y = x * 2
+    y[y < 0] = v
+    y[[0, 1], [1, 1]] = v * v
+    y[m.tensor([True, False])] *= 2
+    (y * y).sum().backward()
+    return [y, x.grad, v.grad]
+
+
+@replayed
+def test_a_view_that_requires_grad_is_a_leaf(m):
+    x = m.zeros(2, 2)
+    view = x[0].requires_grad_()
+    x[0, 1] = 3.0
+    with pytest.raises(RuntimeError):
+        view += 1
+    (view * view).sum().backward()
+    return [view, view.is_leaf, view.grad, x.requires_grad]
