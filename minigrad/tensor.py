@@ -540,6 +540,14 @@ class Tensor:
 
     __hash__ = object.__hash__  # by identity: __eq__ compares elements
 
+    def is_contiguous(self) -> Any:
+        """Whether the elements follow each other in memory in row-major order, as `view` wants them."""
+        return self.device.is_contiguous(self.array)
+
+    def contiguous(self) -> "Tensor":
+        """This tensor if it is contiguous, else a copy that is."""
+        return self if self.is_contiguous() else self.clone()
+
     def view(self, *shape: int | Sequence[int]) -> "Tensor":
         """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
         result = shaping.reshape(self, *shape)

@@ -61,6 +61,10 @@ class Backend(ABC):
     def shares_memory(self, x: Array, y: Array) -> bool:
         """Whether writing `x` may change `y`; may err on the side of True."""
 
+    @abstractmethod
+    def is_contiguous(self, x: Array) -> bool:
+        """Whether the elements of `x` follow each other in memory in row-major order."""
+
     # --- elementwise: operands of one shape ---------------------------------------------------------------
 
     @abstractmethod

@@ -89,6 +89,9 @@ class OpenCL(Backend):
     def shares_memory(self, x: DeviceArray, y: DeviceArray) -> bool:
         return x.buffer is y.buffer
 
+    def is_contiguous(self, x: DeviceArray) -> bool:
+        return x.layout is None or x.layout.view.flags.c_contiguous
+
     # --- elementwise ------------------------------------------------------------------------------------
 
     neg = _elementwise("neg", "fiu")

@@ -51,6 +51,9 @@ class Reference(Backend):
     def shares_memory(self, x: HostArray, y: HostArray) -> bool:
         return np.may_share_memory(x, y)
 
+    def is_contiguous(self, x: HostArray) -> bool:
+        return x.flags.c_contiguous
+
     neg = _elementwise(np.negative)
     exp = _elementwise(np.exp)
     log = _elementwise(np.log)

@@ -365,6 +365,7 @@ def test_what_shares_memory(device: str) -> None:
     views += [backend.reshape(backend.getitem(x, (slice(None), slice(0, None, 2), ...)), (3, 1, 2))]
     for y in [x, *views]:
         assert backend.shares_memory(x, y)
+    assert [backend.is_contiguous(y) for y in views] == [True, True, True, False, True, False, False]
     new = [backend.copy(x), backend.neg(x), backend.sum(x, ()), backend.max(x, ()), backend.astype(x, x.dtype)]
     new += [backend.reshape(backend.permute(x, (1, 0)), (12,)), backend.copy(backend.permute(x, (1, 0)))]
     new += [backend.put(x, (...,), (3, 4)), backend.concatenate([x], 0), backend.getitem(x, (np.arange(3), ...))]
@@ -524,4 +525,4 @@ def test_the_cases_call_every_primitive() -> None:
     recorder = Recorder()
     for name, (dtypes, cases) in CASES.items():
         perform(recorder, name, next(iter(cases(dtypes[0]))))
-    assert Backend.__abstractmethods__ - recorder.called == {"shares_memory"}  # whose answers differ: a test of its own
+    assert Backend.__abstractmethods__ - recorder.called == {"shares_memory", "is_contiguous"}  # they have the test of what shares memory
