@@ -111,7 +111,7 @@ class Tensor:
         result = Tensor(array, function.device, function if recorded else None, self.version)
         view = self._view or View(self, (), 0, True)
         tracked = view.tracked and is_grad_enabled()
-        result._view = View(view.base, (*view.steps, function.again()), self.version.count, tracked)
+        result._view = View(view.base, (*view.steps, function), self.version.count, tracked)
         return result
 
     def _with_creator(self, creator: Function) -> "Tensor":

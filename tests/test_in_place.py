@@ -383,3 +383,30 @@ def test_a_write_that_fails_leaves_no_trace(device: str) -> None:
     assert type(y.creator).__name__ == "Mul"
     (x.sum() + y.sum()).backward()
     assert w.grad.tolist() == [6.0] * 3
+
+
+def test_a_view_taken_under_no_grad_has_no_history(device: str) -> None:
+    w, x = minigrad.ones(2, requires_grad=True), minigrad.zeros(2)
+    with minigrad.no_grad():
+        view = x[:1]
+    x += w
+    assert (view.item(), view.requires_grad) == (1.0, False)
+
+
+def test_a_view_finds_its_history_wherever_it_is_looked_at(device: str) -> None:
+    w, x = minigrad.ones(2, requires_grad=True), minigrad.zeros(2)
+    view = x[:1]
+    x += w
+    with minigrad.no_grad():
+        assert view.requires_grad
+    view.sum().backward()
+    assert w.grad.tolist() == [1.0, 0.0]
+
+
+def test_a_view_with_other_memory_is_none_any_more(device: str) -> None:
+    w, x = minigrad.ones(2, requires_grad=True), minigrad.zeros(2)
+    view = x[:]
+    view.data = minigrad.ones(2)
+    view += w
+    assert (view.tolist(), view.requires_grad) == ([2.0, 2.0], True)
+    assert (x.tolist(), x.requires_grad) == ([0.0, 0.0], False)
