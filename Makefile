@@ -11,7 +11,7 @@ SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.
 POCL := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test oracle bench lint sanitize wheel clean
+.PHONY: help demo test oracle bench lint docs sanitize wheel clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,14 @@ bench: $(VENV)/installed  ## time the convolutions; beside PyTorch after `make o
 lint: $(VENV)/extra-lint  ## ruff and mypy
 	$(PY) -m ruff check
 	$(PY) -m mypy
+
+# pdoc finds the modules of a package by itself, but not where an __all__ leaves them out: each is named (some twice).
+MODULES := $(shell find minigrad -name '*.py' | sort | sed 's|/__init__.py||; s|.py$$||; s|/|.|g')
+
+docs: $(VENV)/extra-docs  ## write the API reference, from the docstrings, to build/docs
+	rm -rf build/docs
+	$(PY) -W error -W 'ignore:The module specification' -m pdoc --docformat google --footer-text 'minigrad' -o build/docs $(MODULES)
+	@echo "Open build/docs/index.html"
 
 sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)
 	PYTHON=$(PY) tools/sanitize.sh
