@@ -89,8 +89,9 @@ class Function:
 
     What `backward` reads must be declared, so that nothing else is kept alive:
 
-    - `saves_inputs = "all"` provides `self.inputs`; `"partners"` does so for products, where the gradient
-      of one of two inputs needs only the other: `self.inputs[i]` is there if the other input needs a gradient;
+    - `saves_inputs = "all"` provides `self.inputs`; a tuple says for each input which ones its gradient reads:
+      `((1,), (0,))`, in short `"partners"`, for products, where the gradient of one factor needs only the other.
+      `self.inputs[i]` is there if the gradient of an input that reads it is needed;
     - `saves_output = True` provides `self.output`.
 
     `self.needs_grad[i]` tells `backward` whether anybody asked for the gradient of input i: test it
@@ -100,7 +101,7 @@ class Function:
 
     __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "needs_grad", "retained", "shape", "spent")
 
-    saves_inputs: str | None = None
+    saves_inputs: str | tuple[tuple[int, ...], ...] | None = None
     saves_output = False
     is_view = False
 
@@ -142,10 +143,11 @@ class Function:
         self._output: tuple[Tensor, Array, int] | None = None
         if self.saves_inputs == "all":
             self._saved = [(tensor, tensor.array, tensor.version.count) for tensor in inputs]
-        elif self.saves_inputs == "partners":
-            x, y = inputs
-            self._saved = [(x, x.array, x.version.count) if y.requires_grad else None,
-                           (y, y.array, y.version.count) if x.requires_grad else None]
+        elif self.saves_inputs:
+            readers = ((1,), (0,)) if self.saves_inputs == "partners" else self.saves_inputs
+            read = [k for edge, reads in zip(self.edges, readers, strict=True) if edge is not None for k in reads]
+            self._saved = [(tensor, tensor.array, tensor.version.count) if k in read else None
+                           for k, tensor in enumerate(inputs)]
         if self.saves_output:
             # A twin without history: holding the result itself would close a reference cycle.
             self._output = (result.detach(), result.array, result.version.count)
@@ -158,7 +160,7 @@ class Function:
 
     @property
     def inputs(self) -> list[Tensor]:
-        """The saved inputs (None for one whose partner needs no gradient), checked to be unchanged."""
+        """The saved inputs (None for one that no gradient reads), checked to be unchanged."""
         if self._saved is None:
             raise RuntimeError(self.gone())
         return [None if saved is None else self._unchanged(*saved) for saved in self._saved]  # type: ignore[misc]

@@ -24,7 +24,7 @@ from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int64
 from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
-from minigrad.ops import convert, elementwise, index, matmul, reduce
+from minigrad.ops import convert, elementwise, index, matmul, reduce, statistics
 from minigrad.ops import shape as shaping
 from minigrad.ops.convert import KINDS
 from minigrad.ops.write import Write
@@ -32,6 +32,11 @@ from minigrad.ops.write import Write
 Number = int | float  # Tensor has methods called float and bool, which hide the types inside the class
 _NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
+
+
+def _reflected(operation: Callable[["Tensor", "Tensor"], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
+    """The method for `other ? tensor`, where `other` is no tensor and cannot answer itself."""
+    return lambda self, other: operation(self._as_operand(other), self)
 
 
 def _in_place(operation: Callable[..., "Tensor"]) -> Callable[..., Any]:
@@ -477,23 +482,51 @@ class Tensor:
     clone = convert.clone
     exp = elementwise.exp
     log = elementwise.log
-    abs = __abs__ = elementwise.abs
+    log1p = elementwise.log1p
+    sqrt = elementwise.sqrt
+    square = elementwise.square
+    reciprocal = elementwise.reciprocal
+    sin = elementwise.sin
+    cos = elementwise.cos
+    abs = absolute = __abs__ = elementwise.abs
     sign = elementwise.sign
+    round = elementwise.round
+    floor = elementwise.floor
+    ceil = elementwise.ceil
+    isnan = elementwise.isnan
+    isinf = elementwise.isinf
+    isfinite = elementwise.isfinite
     relu = elementwise.relu
     sigmoid = elementwise.sigmoid
     tanh = elementwise.tanh
     maximum = elementwise.maximum
+    minimum = elementwise.minimum
+    clamp = elementwise.clamp
     neg = __neg__ = elementwise.neg
+    positive = __pos__ = elementwise.positive
     add = elementwise.add
     sub = elementwise.sub
     mul = elementwise.mul
     div = elementwise.div
+    floor_divide = __floordiv__ = elementwise.floor_divide
+    remainder = __mod__ = elementwise.remainder
     pow = __pow__ = elementwise.pow
     sum = reduce.sum
     mean = reduce.mean
     max = reduce.max
+    min = reduce.min
     amax = reduce.amax
+    amin = reduce.amin
     argmax = reduce.argmax
+    argmin = reduce.argmin
+    all = reduce.all
+    any = reduce.any
+    var = statistics.var
+    std = statistics.std
+    norm = statistics.norm
+    logsumexp = statistics.logsumexp
+    prod = statistics.prod
+    cumsum = statistics.cumsum
     broadcast_to = reduce.broadcast_to
     expand = reduce.expand
     reshape = shaping.reshape
@@ -503,6 +536,12 @@ class Tensor:
     squeeze = shaping.squeeze
     unsqueeze = shaping.unsqueeze
     flip = index.flip
+    mm = matmul.mm
+    mv = matmul.mv
+    bmm = matmul.bmm
+    dot = matmul.dot
+    outer = matmul.outer
+    __rmatmul__ = _reflected(matmul.matmul)
     matmul = __matmul__ = matmul.matmul
     eq = elementwise.eq
     ne = elementwise.ne
@@ -516,21 +555,23 @@ class Tensor:
     __mul__ = __rmul__ = elementwise.mul
     __sub__ = elementwise.sub
     __truediv__ = elementwise.div
-    __and__ = __rand__ = elementwise.logical_and
-    __or__ = __ror__ = elementwise.logical_or
-    __invert__ = elementwise.logical_not
-
-    def __rsub__(self, other: Any) -> "Tensor":
-        return elementwise.sub(self._as_operand(other), self)
-
-    def __rtruediv__(self, other: Any) -> "Tensor":
-        return elementwise.div(self._as_operand(other), self)
-
-    def __rpow__(self, other: Any) -> "Tensor":
-        return elementwise.pow(self._as_operand(other), self)
-
-    def __rmatmul__(self, other: Any) -> "Tensor":
-        return matmul.matmul(self._as_operand(other), self)
+    logical_and = elementwise.logical_and
+    logical_or = elementwise.logical_or
+    logical_xor = elementwise.logical_xor
+    logical_not = elementwise.logical_not
+    bitwise_and = __and__ = __rand__ = elementwise.bitwise_and
+    bitwise_or = __or__ = __ror__ = elementwise.bitwise_or
+    bitwise_xor = __xor__ = __rxor__ = elementwise.bitwise_xor
+    bitwise_not = __invert__ = elementwise.bitwise_not
+    bitwise_left_shift = __lshift__ = elementwise.bitwise_left_shift
+    bitwise_right_shift = __rshift__ = elementwise.bitwise_right_shift
+    __rsub__ = _reflected(elementwise.sub)
+    __rtruediv__ = _reflected(elementwise.div)
+    __rfloordiv__ = _reflected(elementwise.floor_divide)
+    __rmod__ = _reflected(elementwise.remainder)
+    __rpow__ = _reflected(elementwise.pow)
+    __rlshift__ = _reflected(elementwise.bitwise_left_shift)
+    __rrshift__ = _reflected(elementwise.bitwise_right_shift)
 
     def __eq__(self, other: object) -> Any:
         return elementwise.eq(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented

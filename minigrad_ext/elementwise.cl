@@ -69,6 +69,9 @@ real power_by_squaring(real x, ulong n)
 
 MAP_VECTOR(exp, exp(x))
 MAP_VECTOR(log, log(x))
+MAP_VECTOR(log1p, log1p(x))
+MAP_VECTOR(sin, sin(x))
+MAP_VECTOR(cos, cos(x))
 MAP_VECTOR(tanh, tanh(x))
 MAP_VECTOR(sigmoid, (x < 0 ? exp(-fabs(x)) : (vector)1) / (1 + exp(-fabs(x)))) // exp never overflows
 
@@ -79,7 +82,22 @@ real power(const real x, const real y)
     return pow(x, y);
 }
 
+real floor_remainder(const real x, const real y)
+{
+    const real r = fmod(x, y); // it has the sign of x
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+real floor_quotient(const real x, const real y)
+{
+    if (y == 0)
+        return x / y;
+    const real r = fmod(x, y);
+    return rint((x - r) / y) - (r != 0 && (r < 0) != (y < 0)); // x - r is a multiple of y, but for its rounding
+}
+
 MAP(abs, real, fabs(x))
+MAP(round, real, rint(x))
 MAP2(div, real, x / y)
 
 #else // integers and bools
@@ -89,7 +107,26 @@ real power(const real x, const real y)
     return power_by_squaring(x, y); // the host has refused negative exponents
 }
 
+real floor_remainder(const real x, const real y)
+{
+    if (y == 0 || y == -1) // the host has refused zeros; the smallest integer has no quotient by -1
+        return 0;
+    const real r = x % y;
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+real floor_quotient(const real x, const real y)
+{
+    return y == 0 ? 0 : y == -1 ? -x : x / y - (x % y != 0 && (x < 0) != (y < 0));
+}
+
 MAP(abs, real, abs(x))
+MAP2(bitwise_and, real, x & y)
+MAP2(bitwise_or, real, x | y)
+MAP2(bitwise_xor, real, x ^ y)
+#define OUTSIDE (y < 0 || y >= 8 * (int)sizeof(real)) // there, C leaves a shift undefined
+MAP2(left_shift, real, OUTSIDE ? 0 : x << y)
+MAP2(right_shift, real, OUTSIDE ? (x < 0 ? -1 : 0) : x >> y)
 
 #endif
 
@@ -105,6 +142,8 @@ MAP(relu, real, x <= 0 ? 0 : x)                 // false for NaN, so that it pas
 MAP(nonzero, uchar, x != 0)
 MAP2(sub, real, x - y)
 MAP2(mul, real, x * y)
+MAP2(floor_divide, real, floor_quotient(x, y))
+MAP2(remainder, real, floor_remainder(x, y))
 MAP2(power, real, power(x, y))
 MAP2(maximum, real, x != x || x > y ? x : y)
 MAP2(equal, uchar, x == y)

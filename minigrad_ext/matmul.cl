@@ -1,4 +1,4 @@
-// Batched matrix product, compiled per dtype (-D real=float or double).
+// Batched matrix product, compiled per dtype (-D real=...).
 
 #define BLOCK 8 // rows per work-item: an element of y that is read serves them all
 #define STRIP 8 // neighbouring columns per work-item: they fill vector registers

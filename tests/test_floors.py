@@ -12,7 +12,7 @@ from minigrad.backends import NAMES as DEVICES
 
 # From the ground up; each name stands for minigrad.<name>. Files on one floor do not import each other.
 FLOORS = [
-    ["dtypes", "function", "backends.geometry", "backends.threads"],
+    ["arguments", "dtypes", "function", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
     ["backends.reference", "backends.opencl_indexing"],
     ["backends.cpu", "backends.opencl_runtime"],
@@ -22,7 +22,7 @@ FLOORS = [
     ["ops.index"],
     ["ops.reduce"],
     ["ops.elementwise", "ops.matmul", "ops.conv"],
-    ["ops.write"],
+    ["ops.statistics", "ops.write"],
     ["tensor"],
     ["creation"],
     ["nn.functional", "nn.init", "optim", "gradcheck"],

@@ -80,6 +80,22 @@ class Backend(ABC):
         """natural logarithm; -inf at 0, NaN below"""
 
     @abstractmethod
+    def log1p(self, x: Array) -> Array:
+        """log(1 + x), accurate also where x is near 0"""
+
+    @abstractmethod
+    def sin(self, x: Array) -> Array:
+        """sine; NaN for infinities"""
+
+    @abstractmethod
+    def cos(self, x: Array) -> Array:
+        """cosine; NaN for infinities"""
+
+    @abstractmethod
+    def round(self, x: Array) -> Array:
+        """the nearest whole number (floats), the even one of two"""
+
+    @abstractmethod
     def abs(self, x: Array) -> Array:
         """|x|"""
 
@@ -114,6 +130,34 @@ class Backend(ABC):
     @abstractmethod
     def div(self, x: Array, y: Array) -> Array:
         """x / y (floats); signed infinity or NaN where y is 0"""
+
+    @abstractmethod
+    def floor_divide(self, x: Array, y: Array) -> Array:
+        """x / y rounded down (numbers); where y is 0, as div for floats, undefined for integers"""
+
+    @abstractmethod
+    def remainder(self, x: Array, y: Array) -> Array:
+        """x - y * floor(x / y) (numbers), with the sign of y; where y is 0, NaN for floats, undefined for integers"""
+
+    @abstractmethod
+    def bitwise_and(self, x: Array, y: Array) -> Array:
+        """x & y (integers and bools)"""
+
+    @abstractmethod
+    def bitwise_or(self, x: Array, y: Array) -> Array:
+        """x | y (integers and bools)"""
+
+    @abstractmethod
+    def bitwise_xor(self, x: Array, y: Array) -> Array:
+        """x ^ y (integers and bools)"""
+
+    @abstractmethod
+    def left_shift(self, x: Array, y: Array) -> Array:
+        """x * 2^y (integers), without the bits that do not fit: 0 where y is too large or negative"""
+
+    @abstractmethod
+    def right_shift(self, x: Array, y: Array) -> Array:
+        """floor(x / 2^y) (integers): 0 or -1, by the sign of x, where y is too large or negative"""
 
     @abstractmethod
     def power(self, x: Array, y: Array) -> Array:
@@ -187,7 +231,7 @@ class Backend(ABC):
 
     @abstractmethod
     def matmul(self, x: Array, y: Array) -> Array:
-        """z[..., i, j] = sum_k x[..., i, k] y[..., k, j]; leading axes equal"""
+        """z[..., i, j] = sum_k x[..., i, k] y[..., k, j] (numbers); leading axes equal"""
 
     # The convolutions are the three partial derivatives of one number, trilinear in x, w and y:
     #

@@ -36,15 +36,10 @@ def as_float(input: Tensor) -> Tensor:
 
 def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Both operands in one dtype: of the higher kind, bool < integer < float; if of one kind, that of the operand with
-    axes (a tensor without any counts as a number), else the wider. float32 and float64 do not mix by themselves.
+    axes (a tensor without any counts as a number), else the wider.
     """
     if x.dtype == y.dtype:
         return x, y
-    if x.dtype.kind == y.dtype.kind == "f":
-        raise TypeError(
-            f"operands are {x.dtype} {tuple(x.shape)} and {y.dtype} {tuple(y.shape)}; minigrad does not choose a "
-            "precision for you: convert one with .float() or .double()."
-        )
     higher = max(x, y, key=lambda tensor: (KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
     return cast(x, higher.dtype), cast(y, higher.dtype)
 

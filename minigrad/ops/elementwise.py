@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import as_float, same_dtype
-from minigrad.ops.reduce import broadcast, broadcast_shape, broadcast_to
+from minigrad.ops.reduce import broadcast, broadcast_shape, broadcast_to, mirrored
 
 Operand: TypeAlias = Any  # a Tensor, or a number or NumPy array, which becomes a constant
 
@@ -23,6 +23,12 @@ def neg(input: Tensor) -> Tensor:
     """y = -x, dx = -dy."""
     _check_not_bool("neg", input)
     return Neg()(input)
+
+
+def positive(input: Tensor) -> Tensor:
+    """x itself."""
+    _check_not_bool("positive", input)
+    return input
 
 
 class Exp(Function):
@@ -56,6 +62,79 @@ def log(input: Tensor) -> Tensor:
     return Log()(as_float(input))
 
 
+class Log1p(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.log1p(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy / (x + 1)
+
+
+def log1p(input: Tensor) -> Tensor:
+    """y = ln(1 + x), accurate for small x; dx = dy / (1 + x)."""
+    return Log1p()(as_float(input))
+
+
+class Sqrt(Function):
+    saves_output = True
+
+    def forward(self, x: Array) -> Array:
+        return self.device.power(x, 0.5)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy / (2 * self.output)
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """y = x^(1/2), dx = dy / (2 y): infinite at 0. NaN for negative x."""
+    return Sqrt()(as_float(input))
+
+
+def square(input: Tensor) -> Tensor:
+    """y = x^2"""
+    return pow(input, 2)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """y = 1 / x"""
+    return div(input._as_operand(1), input)
+
+
+class Sin(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.sin(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy * cos(x)
+
+
+def sin(input: Tensor) -> Tensor:
+    """y = sin x, dx = dy * cos x."""
+    return Sin()(as_float(input))
+
+
+class Cos(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.cos(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return -dy * sin(x)
+
+
+def cos(input: Tensor) -> Tensor:
+    """y = cos x, dx = -dy * sin x."""
+    return Cos()(as_float(input))
+
+
 class Abs(Function):
     saves_inputs = "all"
 
@@ -76,6 +155,40 @@ def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1 by the sign of x. Its derivative is 0 wherever it has one, so it is not recorded."""
     _check_not_bool("sign", input)
     return input._constant(input.device.sign(input.array))
+
+
+def round(input: Tensor) -> Tensor:
+    """The nearest whole number, of two the even one. Not recorded, as sign."""
+    _check_not_bool("round", input)
+    x = input.detach()
+    return x._constant(x.device.round(x.array)) if x.is_floating_point() else x.clone()
+
+
+def floor(input: Tensor) -> Tensor:
+    """The largest whole number that is not above x. Not recorded, as sign."""
+    y = round(input)
+    return y - (y > input)
+
+
+def ceil(input: Tensor) -> Tensor:
+    """The smallest whole number that is not below x. Not recorded, as sign."""
+    y = round(input)
+    return y + (y < input)
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Whether an element is NaN, as bool."""
+    return ne(input, input)
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Whether an element is infinite, as bool."""
+    return eq(abs(input.detach()), float("inf"))
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Whether an element is neither infinite nor NaN, as bool."""
+    return lt(abs(input.detach()), float("inf"))
 
 
 class Relu(Function):
@@ -136,9 +249,10 @@ class Add(Function):
         return dz, dz
 
 
-def add(input: Tensor, other: Operand) -> Tensor:
-    """z = x + y, dx = dz, dy = dz."""
-    return Add()(*_operands(input, other))
+def add(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
+    """z = x + alpha y, dx = dz, dy = alpha dz."""
+    x, y = _operands(input, other)
+    return Add()(x, _scaled(y, alpha))
 
 
 class Sub(Function):
@@ -149,11 +263,20 @@ class Sub(Function):
         return dz, -dz if self.needs_grad[1] else None
 
 
-def sub(input: Tensor, other: Operand) -> Tensor:
-    """z = x - y, dx = dz, dy = -dz."""
+def sub(input: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
+    """z = x - alpha y, dx = dz, dy = -alpha dz."""
     x, y = _operands(input, other)
     _check_not_bool("sub", x)
-    return Sub()(x, y)
+    return Sub()(x, _scaled(y, alpha))
+
+
+def _scaled(y: Tensor, alpha: float) -> Tensor:
+    """alpha y, in y's dtype."""
+    if type(alpha) is int and alpha == 1:
+        return y
+    if not isinstance(alpha, int if y.dtype.kind != "f" else (int, float)) or isinstance(alpha, bool):
+        raise TypeError(f"alpha={alpha!r} must be a number that {y.dtype} can hold; or multiply first: x + alpha * y.")
+    return mul(y, y.new_full((), alpha))
 
 
 class Mul(Function):
@@ -173,7 +296,7 @@ def mul(input: Tensor, other: Operand) -> Tensor:
 
 
 class Div(Function):
-    saves_inputs = "all"
+    saves_inputs = ((1,), (0, 1))
 
     def forward(self, x: Array, y: Array) -> Array:
         return self.device.div(x, y)
@@ -184,10 +307,54 @@ class Div(Function):
         return dx, -dx * (x / y) if self.needs_grad[1] else None
 
 
-def div(input: Tensor, other: Operand) -> Tensor:
-    """z = x / y, dx = dz / y, dy = -dz * x / y^2. Integers are divided as float32."""
+def div(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
+    """z = x / y, dx = dz / y, dy = -dz * x / y^2. Integers are divided as float32.
+
+    With rounding_mode "floor" it is floor_divide, with "trunc" rounded towards zero; neither is recorded, as sign.
+    """
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode == "trunc":
+        x, y = _numbers("div", input.detach(), other)
+        if x.is_floating_point():
+            z = div(x, y.detach())
+            return where(z < 0, ceil(z), floor(z))
+        return add(floor_divide(x, y), (remainder(x, y) != 0) & ((x < 0) != (y < 0)))
+    if rounding_mode is not None:
+        raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}.")
     x, y = _operands(input, other)
     return Div()(as_float(x), as_float(y))
+
+
+def floor_divide(input: Tensor, other: Operand) -> Tensor:
+    """x // y: the largest whole number that is not above x / y. Not recorded, as sign."""
+    x, y = _numbers("floor_divide", input.detach(), other)
+    return x._constant(x.device.floor_divide(x.array, y.array))
+
+
+class Remainder(Function):
+    saves_inputs = ((), (0, 1))
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return self.device.remainder(x, y)
+
+    def backward(self, dz: Tensor) -> tuple[Tensor, Tensor | None]:
+        x, y = self.inputs
+        return dz, -dz * floor_divide(x, y) if self.needs_grad[1] else None
+
+
+def remainder(input: Tensor, other: Operand) -> Tensor:
+    """z = x % y = x - y * (x // y), with the sign of y; dx = dz, dy = -dz * (x // y)."""
+    return Remainder()(*_numbers("remainder", input, other))
+
+
+def _numbers(name: str, input: Tensor, other: Operand) -> tuple[Tensor, Tensor]:
+    """The operands of a division without fractions: no bools, and no integer divided by 0."""
+    x, y = _operands(input, other)
+    _check_not_bool(name, x)
+    if not x.is_floating_point() and (y == 0).sum().item():
+        raise RuntimeError(f"{name}: an integer is divided by 0 (ZeroDivisionError); as floats it is inf or NaN.")
+    return x, y
 
 
 class Pow(Function):
@@ -247,6 +414,22 @@ class Maximum(Function):
 def maximum(input: Tensor, other: Operand) -> Tensor:
     """z = the larger of x and y; dz goes to it, half to each where they are equal (as in PyTorch). NaN if either is."""
     return Maximum()(*_operands(input, other))
+
+
+def minimum(input: Tensor, other: Operand) -> Tensor:
+    """z = the smaller of x and y; the rest as maximum."""
+    x, y = _operands(input, other)
+    return mirrored(maximum(mirrored(x), mirrored(y)))
+
+
+def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """z = x where min <= x <= max, else the bound it exceeds (max, if min > max); dz goes where the value came from."""
+    if min is None and max is None:
+        raise ValueError("clamp: at least one of min and max must be given.")
+    nearest = input.detach()
+    nearest = nearest if min is None else maximum(nearest, min)
+    nearest = nearest if max is None else minimum(nearest, max)
+    return where(eq(nearest, input), input, nearest)
 
 
 class Where(Function):
@@ -314,25 +497,61 @@ def ge(input: Tensor, other: Operand) -> Tensor:
 
 
 def logical_and(input: Tensor, other: Operand) -> Tensor:
-    """x & y for bool tensors: a product of zeros and ones."""
-    return _logical("mul", "&", input, other)
+    """Whether x and y both are not 0, as bool."""
+    return bitwise_and(ne(input, False), ne(input._as_operand(other), False))
 
 
 def logical_or(input: Tensor, other: Operand) -> Tensor:
-    """x | y for bool tensors: the larger of zeros and ones."""
-    return _logical("maximum", "|", input, other)
+    """Whether x or y is not 0, as bool."""
+    return bitwise_or(ne(input, False), ne(input._as_operand(other), False))
+
+
+def logical_xor(input: Tensor, other: Operand) -> Tensor:
+    """Whether just one of x and y is not 0, as bool."""
+    return ne(ne(input, False), ne(input._as_operand(other), False))
 
 
 def logical_not(input: Tensor) -> Tensor:
-    """~x for bool tensors: equal to false."""
-    return _logical("equal", "~", input, False)
+    """Whether x is 0, as bool."""
+    return eq(input, False)
 
 
-def _logical(name: str, symbol: str, input: Tensor, other: Operand) -> Tensor:
+def bitwise_and(input: Tensor, other: Operand) -> Tensor:
+    """x & y: the bits that both have; of bools, whether both hold."""
+    return _bitwise("bitwise_and", "&", input, other)
+
+
+def bitwise_or(input: Tensor, other: Operand) -> Tensor:
+    """x | y: the bits that one has or the other; of bools, whether one holds."""
+    return _bitwise("bitwise_or", "|", input, other)
+
+
+def bitwise_xor(input: Tensor, other: Operand) -> Tensor:
+    """x ^ y: the bits that just one has; of bools, whether they differ."""
+    return _bitwise("bitwise_xor", "^", input, other)
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """~x: the bits that x lacks, for signed integers -1 - x; of bools, whether x does not hold."""
+    return _bitwise("bitwise_xor", "~", input, {"b": True, "u": 255}.get(input.dtype.kind, -1))
+
+
+def bitwise_left_shift(input: Tensor, other: Operand) -> Tensor:
+    """x << y = x * 2^y for integers, without the bits that do not fit."""
+    return _bitwise("left_shift", "<<", input, other)
+
+
+def bitwise_right_shift(input: Tensor, other: Operand) -> Tensor:
+    """x >> y = x // 2^y for integers."""
+    return _bitwise("right_shift", ">>", input, other)
+
+
+def _bitwise(name: str, symbol: str, input: Tensor, other: Operand) -> Tensor:
     x, y = _operands(input, other)
-    if x.dtype.kind != "b":
-        raise TypeError(f"{symbol} is for bool tensors such as x > 0, not for {x.dtype}.")
-    return _compare(name, x, y)
+    if x.dtype.kind not in ("iu" if "shift" in name else "iub"):
+        kinds = "integers" if "shift" in name else "bools such as x > 0, and integers"
+        raise TypeError(f"{symbol} is for tensors of {kinds}, not for {x.dtype}.")
+    return x._constant(getattr(x.device, name)(x.array, y.array))
 
 
 def _check_not_bool(name: str, x: Tensor) -> None:

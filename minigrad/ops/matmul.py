@@ -1,7 +1,6 @@
 """Matrix products."""
 
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.convert import same_dtype
 from minigrad.ops.reduce import broadcast_shape, broadcast_to
 from minigrad.ops.shape import reshape
 
@@ -26,9 +25,10 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     a column, and its axis vanishes from the result: (k,) @ (k,) is the dot product.
     """
     x, y = input, input._as_operand(other)
-    if not (x.is_floating_point() and y.is_floating_point()):
-        raise TypeError(f"matmul: needs floating-point tensors, got {x.dtype} and {y.dtype}; convert with .float().")
-    x, y = same_dtype(x, y)
+    if x.dtype != y.dtype or x.dtype.kind == "b":
+        raise TypeError(
+            f"matmul: needs tensors of numbers of one dtype, got {x.dtype} and {y.dtype}; convert one with .to(dtype)."
+        )
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: shapes {x.shape} and {y.shape}: a scalar is no matrix; multiply with *.")
     rows, columns = x.ndim > 1, y.ndim > 1
@@ -44,3 +44,43 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if rows and columns:
         return z
     return reshape(z, (*lead, *(x.shape[-2:-1] if rows else ()), *(y.shape[-1:] if columns else ())))
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """matmul of two matrices."""
+    return _product("mm", input, mat2, 2, 2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """matmul of a matrix and a vector."""
+    return _product("mv", input, vec, 2, 1)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """matmul of as many matrices each: shapes (b, n, k), (b, k, m) -> (b, n, m)."""
+    if input.shape[:1] != mat2.shape[:1]:
+        raise ValueError(f"bmm: shapes {input.shape}, {mat2.shape} differ in axis 0; matmul repeats single matrices.")
+    return _product("bmm", input, mat2, 3, 3)
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """sum_k x[k] y[k] of two vectors."""
+    return _product("dot", input, tensor, 1, 1)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """z[i, j] = x[i] y[j] of two vectors."""
+    _check_ranks("outer", input, vec2, 1, 1)
+    return reshape(input, (-1, 1)) * vec2
+
+
+def _product(name: str, x: Tensor, y: Tensor, x_rank: int, y_rank: int) -> Tensor:
+    _check_ranks(name, x, y, x_rank, y_rank)
+    return matmul(x, y)
+
+
+def _check_ranks(name: str, x: Tensor, y: Tensor, x_rank: int, y_rank: int) -> None:
+    if (x.ndim, y.ndim) != (x_rank, y_rank):
+        raise ValueError(
+            f"{name}: shapes {x.shape} and {y.shape} must have {x_rank} and {y_rank} axes; matmul takes any shapes."
+        )

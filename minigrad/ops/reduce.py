@@ -1,4 +1,4 @@
-"""Summing over axes and repeating along them, each the other's gradient; and the largest element.
+"""Summing over axes and repeating along them, each the other's gradient; and the largest and smallest elements.
 
 Broadcasting is an operation of its own here, done before an elementwise operation. So `Add.backward` can be
 `return dz, dz`, and what a broadcast operand needs, the sum over the places it was repeated to, is written once.
@@ -9,7 +9,9 @@ from math import prod
 from typing import Any, NamedTuple
 
 from minigrad.backends.geometry import check_size
+from minigrad.dtypes import as_dtype
 from minigrad.function import Array, Function, Tensor
+from minigrad.ops.convert import cast
 from minigrad.ops.index import take_along_dim
 from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
 
@@ -50,7 +52,7 @@ class SumTo(Function):
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions."""
     shape = integers("broadcast_to", shape)
-    if min(shape, default=0) < 0 or broadcast_shape(input.shape, shape) != shape:
+    if [size for size in shape if size < 0] or broadcast_shape(input.shape, shape) != shape:
         raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 are repeated.")
     return _repeated(input, shape)
 
@@ -89,7 +91,7 @@ def _repeated(input: Tensor, shape: Shape) -> Tensor:
     return input if input.shape == shape else BroadcastTo(shape)(input)
 
 
-def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
+def reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
     """The axes that `dim` (or NumPy's name for it, `axis`) means, sorted; all of them for None and ()."""
     if dim is not None and axis is not None:
         raise TypeError(f"{name}: give dim or axis, not both; they are two names for one thing.")
@@ -101,7 +103,7 @@ def _reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
 
 
 def _one_axis(name: str, input: Tensor, dim: int | None, axis: int | None) -> int:
-    axes = _reduced_axes(name, input, dim, axis)
+    axes = reduced_axes(name, input, dim, axis)
     if len(axes) != 1:
         raise TypeError(f"{name}: dim={axes} must be one dimension, along which positions count; amax takes several.")
     return axes[0]
@@ -112,22 +114,25 @@ def _with_axes(shape: Shape, axes: Shape, keepdim: bool) -> Shape:
     return tuple([1 if axis in axes else size for axis, size in enumerate(shape) if keepdim or axis not in axes])
 
 
-def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None, dtype: Any = None) -> Tensor:
     """The sum over `dim` (an axis, several, or all if None); dx repeats dy along the summed axes.
 
-    The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64. `axis` is NumPy's name
-    for `dim`.
+    The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64, all in `dtype` if it is
+    given. `axis` is NumPy's name for `dim`.
     """
-    axes = _reduced_axes("sum", input, dim, axis)
+    axes = reduced_axes("sum", input, dim, axis)
+    if dtype is not None:
+        return cast(sum(cast(input, as_dtype(dtype)), axes, keepdim), as_dtype(dtype))
     total = SumTo(_with_axes(input.shape, axes, True))(input if input.is_floating_point() else input.long())
     return total if keepdim else reshape(total, _with_axes(input.shape, axes, False))
 
 
-def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None, dtype: Any = None) -> Tensor:
     """The sum over `dim` divided by the number of elements summed; dx = dy / that number. NaN for none."""
+    input = input if dtype is None else cast(input, as_dtype(dtype))
     if not input.is_floating_point():
         raise TypeError(f"mean: needs a floating-point tensor, got {input.dtype}; convert with .float().")
-    axes = _reduced_axes("mean", input, dim, axis)
+    axes = reduced_axes("mean", input, dim, axis)
     return sum(input, axes, keepdim) / prod([input.shape[axis] for axis in axes])
 
 
@@ -149,9 +154,25 @@ class Max(Function):
 
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """The largest element over `dim`; dy goes to it, in equal shares where several are. NaN if there is one."""
-    axes = _reduced_axes("amax", input, dim, axis)
-    _check_not_empty("amax", input.shape, axes)
+    return _amax("amax", input, dim, keepdim, axis)
+
+
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """The smallest element over `dim`; the rest as amax."""
+    return mirrored(_amax("amin", mirrored(input), dim, keepdim, axis))
+
+
+def _amax(name: str, input: Tensor, dim: Dim, keepdim: bool, axis: Dim) -> Tensor:
+    axes = reduced_axes(name, input, dim, axis)
+    _check_not_empty(name, input.shape, axes)
     return reshape(Max(axes)(input), _with_axes(input.shape, axes, keepdim))
+
+
+def mirrored(input: Tensor) -> Tensor:
+    """The same values in reverse order, so that the smallest becomes the largest: -x, or ~x = -1 - x, which integers
+    and bools always have. Twice gives x back.
+    """
+    return -input if input.is_floating_point() else ~input
 
 
 class ValuesAndIndices(NamedTuple):
@@ -159,16 +180,44 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def max(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Any:
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
+) -> Any:
     """The largest element of all, x.max(); or along one axis, with its position: values, indices = x.max(dim).
 
     Along an axis dy goes to the element at `indices`, the first of the largest; over all elements, in equal shares to
-    each largest.
+    each largest. Of two tensors, x.max(other), it is `maximum`.
     """
+    if (partner := _partner("max", dim, keepdim, other, axis)) is not None:
+        return input.maximum(partner)
     if dim is None and axis is None:
         return amax(input, None, keepdim)
-    along = _one_axis("max", input, dim, axis)
-    indices = argmax(input, along, keepdim=True)
+    return _found("max", argmax, input, dim, keepdim, axis)
+
+
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
+) -> Any:
+    """The smallest element of all, along one axis, or of two tensors: as max."""
+    if (partner := _partner("min", dim, keepdim, other, axis)) is not None:
+        return input.minimum(partner)
+    if dim is None and axis is None:
+        return amin(input, None, keepdim)
+    return _found("min", argmin, input, dim, keepdim, axis)
+
+
+def _partner(name: str, dim: Any, keepdim: bool, other: Tensor | None, axis: int | None) -> Tensor | None:
+    """The second tensor, if max or min are called with two."""
+    if other is None and not hasattr(dim, "creator"):
+        return None
+    if keepdim or axis is not None or (other is not None and dim is not None):
+        raise TypeError(f"{name}: of two tensors there is no dim, axis or keepdim.")
+    return dim if other is None else other
+
+
+def _found(name: str, find: Any, input: Tensor, dim: Any, keepdim: bool, axis: int | None) -> ValuesAndIndices:
+    along = _one_axis(name, input, dim, axis)
+    indices = find(input, along, keepdim=True)
     values = take_along_dim(input, indices, along)
     shape = _with_axes(input.shape, (along,), keepdim)
     return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
@@ -176,15 +225,38 @@ def max(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: i
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
     """The position (int64) of the first largest element along `dim`; in the flattened tensor if None."""
+    return _argmax("argmax", input, dim, keepdim, axis)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, axis: int | None = None) -> Tensor:
+    """The position (int64) of the first smallest element along `dim`; in the flattened tensor if None."""
+    return _argmax("argmin", mirrored(input.detach()), dim, keepdim, axis)
+
+
+def _argmax(name: str, input: Tensor, dim: int | None, keepdim: bool, axis: int | None) -> Tensor:
     if dim is None and axis is None:
-        flat = argmax(reshape(input, (-1,)), 0)
+        flat = _argmax(name, reshape(input, (-1,)), 0, False, None)
         return reshape(flat, (1,) * input.ndim) if keepdim else flat
-    along = _one_axis("argmax", input, dim, axis)
-    _check_not_empty("argmax", input.shape, (along,))
+    along = _one_axis(name, input, dim, axis)
+    _check_not_empty(name, input.shape, (along,))
     indices = input._constant(input.device.argmax(input.array, along))
     return reshape(indices, _with_axes(input.shape, (along,), keepdim))
 
 
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """Whether an element over `dim` is not 0, as bool (uint8 for uint8); of none, False."""
+    return _truth(input, sum(input != 0, reduced_axes("any", input, dim, axis), keepdim) != 0)
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
+    """Whether no element over `dim` is 0, as bool (uint8 for uint8); of none, True."""
+    return _truth(input, sum(input == 0, reduced_axes("all", input, dim, axis), keepdim) == 0)
+
+
+def _truth(input: Tensor, result: Tensor) -> Tensor:
+    return cast(result, input.dtype) if input.dtype.kind == "u" else result
+
+
 def _check_not_empty(name: str, shape: Shape, axes: Shape) -> None:
     if 0 in [shape[axis] for axis in axes]:
-        raise ValueError(f"{name}: shape {shape} has no elements along axes {axes}, so there is no largest.")
+        raise ValueError(f"{name}: shape {shape} has no elements along axes {axes} to choose from.")
