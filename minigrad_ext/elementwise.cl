@@ -70,8 +70,6 @@ real power_by_squaring(real x, ulong n)
 MAP_VECTOR(exp, exp(x))
 MAP_VECTOR(log, log(x))
 MAP_VECTOR(log1p, log1p(x))
-MAP_VECTOR(sin, sin(x))
-MAP_VECTOR(cos, cos(x))
 MAP_VECTOR(tanh, tanh(x))
 MAP_VECTOR(sigmoid, (x < 0 ? exp(-fabs(x)) : (vector)1) / (1 + exp(-fabs(x)))) // exp never overflows
 
@@ -97,6 +95,8 @@ real floor_quotient(const real x, const real y)
 }
 
 MAP(abs, real, fabs(x))
+MAP(sin, real, sin(x)) // not vectors: in PoCL 3.0 a huge element spoils its neighbours
+MAP(cos, real, cos(x))
 MAP(round, real, rint(x))
 MAP2(div, real, x / y)
 

@@ -1,5 +1,6 @@
 """Operations that change what an element is or where it lives: dtype, device, and a copy of its own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,14 +35,19 @@ def as_float(input: Tensor) -> Tensor:
     return input if input.dtype.kind == "f" else cast(input, float32)
 
 
-def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both operands in one dtype: of the higher kind, bool < integer < float; if of one kind, that of the operand with
-    axes (a tensor without any counts as a number), else the wider.
+def common_dtype(tensors: Iterable[Tensor]) -> np.dtype[Any]:
+    """The dtype in which tensors meet: of the highest kind, bool < integer < float; if of one kind, that of the tensors
+    with axes (one without any counts as a number), of these the widest.
     """
+    return max(tensors, key=lambda x: (KINDS[x.dtype.kind], x.ndim > 0, x.dtype.itemsize)).dtype
+
+
+def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both operands in their common dtype."""
     if x.dtype == y.dtype:
         return x, y
-    higher = max(x, y, key=lambda tensor: (KINDS[tensor.dtype.kind], tensor.ndim > 0, tensor.dtype.itemsize))
-    return cast(x, higher.dtype), cast(y, higher.dtype)
+    dtype = common_dtype((x, y))
+    return cast(x, dtype), cast(y, dtype)
 
 
 class ToDevice(Function):

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
+from minigrad.ops.convert import cast, common_dtype
 from minigrad.ops.shape import normal_axes, reshape, unpacked
 
 Shape = tuple[int, ...]
@@ -155,7 +156,7 @@ def _pieces(name: str, tensors: Any) -> list[Tensor]:
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one after the other along axis `dim`; each gets its piece of dy."""
+    """The tensors one after the other along axis `dim`, in their common dtype; each gets its piece of dy."""
     tensors = _pieces("cat", tensors)
     (axis,) = normal_axes("cat", tensors[0].shape, [dim])
     first = tensors[0].shape
@@ -166,7 +167,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ only along "
                 f"dim={dim}."
             )
-    return Concatenate(axis)(*tensors)
+    dtype = common_dtype(tensors)
+    return Concatenate(axis)(*[cast(tensor, dtype) for tensor in tensors])
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

@@ -27,7 +27,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     x, y = input, input._as_operand(other)
     if x.dtype != y.dtype or x.dtype.kind == "b":
         raise TypeError(
-            f"matmul: needs tensors of numbers of one dtype, got {x.dtype} and {y.dtype}; convert one with .to(dtype)."
+            f"matmul: needs numbers of one dtype, got {x.dtype} and {y.dtype}; convert with .float() or .double()."
         )
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: shapes {x.shape} and {y.shape}: a scalar is no matrix; multiply with *.")

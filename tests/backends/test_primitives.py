@@ -96,6 +96,24 @@ def conditional(dtype: str) -> Iterator[Arguments]:
         yield whole(shape, "bool"), whole(shape, dtype, 1), whole(shape, dtype, 2)
 
 
+def divisions(dtype: str) -> Iterator[Arguments]:
+    for x, y in two(dtype):
+        yield x, y if dtype in FLOATS else np.where(y == 0, np.array(3, dtype), y)
+    if dtype in INTEGERS:
+        limits = np.iinfo(dtype)
+        x, y = np.meshgrid([limits.min, limits.min + 1, limits.max, 7], [limits.min, limits.max, 1, 2, limits.max // 2])
+        yield x.astype(dtype), np.where(y == 0, 3, y).astype(dtype)
+        if dtype != "uint8":
+            yield np.array([limits.min, limits.max, 5, -5], dtype), np.full(4, -1, dtype)
+
+
+def shifts(dtype: str) -> Iterator[Arguments]:
+    limits = np.iinfo(dtype)
+    x, y = np.meshgrid([limits.min, limits.max, 0, 1, 5, 77], [0, 1, 3, 7, 8, 31, 32, 63, 64, 100])
+    yield x.astype(dtype), y.astype(dtype)
+    yield from two(dtype)
+
+
 def powers(dtype: str) -> Iterator[Arguments]:
     for x, y in operands(2, dtype):
         yield x, np.abs(y) if dtype in ("int32", "int64") else y
@@ -265,6 +283,10 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "neg": (NUMBERS, one),
     "exp": (FLOATS, one),
     "log": (FLOATS, one),
+    "log1p": (FLOATS, one),
+    "sin": (FLOATS, one),
+    "cos": (FLOATS, one),
+    "round": (FLOATS, one),
     "abs": (ALL, one),
     "sign": (NUMBERS, one),
     "relu": (ALL, one),
@@ -274,6 +296,13 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "sub": (NUMBERS, two),
     "mul": (ALL, two),
     "div": (FLOATS, two),
+    "floor_divide": (NUMBERS, divisions),
+    "remainder": (NUMBERS, divisions),
+    "bitwise_and": ([*INTEGERS, "bool"], two),
+    "bitwise_or": ([*INTEGERS, "bool"], two),
+    "bitwise_xor": ([*INTEGERS, "bool"], two),
+    "left_shift": (INTEGERS, shifts),
+    "right_shift": (INTEGERS, shifts),
     "power": (NUMBERS, powers),
     "maximum": (ALL, two),
     "equal": (ALL, two),
@@ -290,12 +319,12 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "put": (ALL, put_back),
     "concatenate": (ALL, joined),
     "assign": (ALL, assignments),
-    "matmul": (FLOATS, products),
+    "matmul": (NUMBERS, products),
     "conv2d": (FLOATS, convolutions("x_shape", "w_shape")),
     "conv2d_input_grad": (FLOATS, convolutions("y_shape", "w_shape")),
     "conv2d_weight_grad": (FLOATS, convolutions("x_shape", "y_shape")),
 }
-ROUNDED = {"exp", "log", "sigmoid", "tanh", "power"}  # the others are exact, or rounded as IEEE 754 prescribes
+ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "power"}  # the others are exact, or rounded as IEEE 754 prescribes
 
 
 # --- comparing ---------------------------------------------------------------------------------------------
@@ -338,8 +367,8 @@ def test_agrees_with_the_reference(name: str, dtype: str, device: str) -> None:
 @others
 @pytest.mark.parametrize("name", [name for name in CASES if name != "assign"])  # which writes, see below
 def test_takes_arrays_in_any_layout(name: str, device: str) -> None:
-    _, cases = CASES[name]
-    for arguments in cases("float32"):
+    dtypes, cases = CASES[name]
+    for arguments in cases("float32" if "float32" in dtypes else dtypes[0]):
         if max([array.size for array in arguments if isinstance(array, np.ndarray)], default=0) < 100:
             expected = perform(REFERENCE, name, arguments)
             for layout in LAYOUTS:
