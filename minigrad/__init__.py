@@ -8,7 +8,7 @@
 """
 
 from minigrad import nn, optim
-from minigrad.arguments import explain_arguments
+from minigrad.arguments import explain_arguments as _explain_arguments  # no public name
 from minigrad.autograd import grad
 from minigrad.backends import get_backend
 from minigrad.backends.threads import get_num_threads, set_num_threads
@@ -63,4 +63,4 @@ __all__ = [  # what type checkers let users of a typed package import
     "uint8", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]
 
-explain_arguments(globals())
+_explain_arguments(globals())

@@ -3,6 +3,7 @@
 The list is that of issue 2, section 5. What single operations refuse besides stands in their own tests.
 """
 
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -201,6 +202,37 @@ def test_what_is_no_tensor(name: str, call: Callable[[object], object], wrong: o
     kind = type(wrong).__name__
     with refused(TypeError, rf"^{name}: needs (a tensor|tensors), got {kind}; .*minigrad\.tensor"):
         call(wrong)
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        ("exp: needs a tensor as input, got list", lambda: minigrad.exp([1.0])),
+        ("sum: needs a tensor as input, got float", lambda: minigrad.sum(2.0, 0)),
+        ("abs: needs a tensor as input, got NoneType", lambda: minigrad.absolute(None)),
+        ("mm: needs a tensor as mat2, got list", lambda: minigrad.mm(minigrad.ones(1, 1), mat2=[[1.0]])),
+        ("take_along_dim: needs a tensor as indices, got list", lambda: minigrad.take_along_dim(image(2), [0], 0)),
+    ],
+)
+def test_functions_name_the_argument_that_is_no_tensor(message: str, call: Callable[[], object]) -> None:
+    with refused(TypeError, rf"^{message}; make one with minigrad\.tensor\(data\)"):
+        call()
+
+
+def test_what_else_lacks_an_attribute_is_not_explained_away() -> None:
+    class Broken(minigrad.Function):
+        def forward(self, x):
+            return x.no_such_name
+
+    with pytest.raises(AttributeError, match="no_such_name"):
+        Broken()(minigrad.ones(2))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        minigrad.gradcheck(lambda x: x.no_such_name, minigrad.ones(2, dtype="float64", requires_grad=True))
+
+
+def test_public_functions_can_be_pickled() -> None:
+    for function in (minigrad.exp, minigrad.sum, minigrad.tensor, minigrad.concatenate):
+        assert pickle.loads(pickle.dumps(function)) is function
 
 
 # --- backward without a scalar, without a graph --------------------------------------------------------------

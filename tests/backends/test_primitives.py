@@ -324,7 +324,8 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "conv2d_input_grad": (FLOATS, convolutions("y_shape", "w_shape")),
     "conv2d_weight_grad": (FLOATS, convolutions("x_shape", "y_shape")),
 }
-ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "power"}  # the others are exact, or rounded as IEEE 754 prescribes
+# The others are exact, or rounded as IEEE 754 prescribes.
+ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "power"}
 
 
 # --- comparing ---------------------------------------------------------------------------------------------

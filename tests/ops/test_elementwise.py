@@ -1,5 +1,6 @@
 """Elementwise operations: values against NumPy, in every floating dtype, with everything that is not a plain number."""
 
+import inspect
 from collections.abc import Callable
 
 import hypothesis.strategies as st
@@ -19,6 +20,18 @@ UNARY: dict[str, Callable] = {
     "neg": np.negative,
     "exp": np.exp,
     "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "reciprocal": np.reciprocal,
+    "sin": np.sin,
+    "cos": np.cos,
+    "round": np.rint,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "isnan": np.isnan,
+    "isinf": np.isinf,
+    "isfinite": np.isfinite,
     "abs": np.abs,
     "sign": np.sign,
     "relu": lambda x: np.maximum(x, 0),
@@ -31,7 +44,13 @@ BINARY: dict[str, Callable] = {
     "mul": np.multiply,
     "div": np.divide,
     "pow": np.power,
+    "floor_divide": np.floor_divide,
+    "remainder": np.remainder,
     "maximum": np.maximum,
+    "minimum": np.minimum,
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
     "eq": np.equal,
     "ne": np.not_equal,
     "lt": np.less,
@@ -44,6 +63,8 @@ OPERATORS: dict[str, Callable] = {
     "sub": lambda x, y: x - y,
     "mul": lambda x, y: x * y,
     "div": lambda x, y: x / y,
+    "floor_divide": lambda x, y: x // y,
+    "remainder": lambda x, y: x % y,
     "pow": lambda x, y: x**y,
     "eq": lambda x, y: x == y,
     "ne": lambda x, y: x != y,
@@ -51,11 +72,15 @@ OPERATORS: dict[str, Callable] = {
     "le": lambda x, y: x <= y,
     "gt": lambda x, y: x > y,
     "ge": lambda x, y: x >= y,
-    "logical_and": lambda x, y: x & y,
-    "logical_or": lambda x, y: x | y,
+    "bitwise_and": lambda x, y: x & y,
+    "bitwise_or": lambda x, y: x | y,
+    "bitwise_xor": lambda x, y: x ^ y,
+    "bitwise_left_shift": lambda x, y: x << y,
+    "bitwise_right_shift": lambda x, y: x >> y,
     "neg": lambda x: -x,
+    "positive": lambda x: +x,
     "abs": lambda x: abs(x),
-    "logical_not": lambda x: ~x,
+    "bitwise_not": lambda x: ~x,
 }
 
 
@@ -139,11 +164,33 @@ def test_where_takes_numbers_and_numpy_arrays(x: object, y: object, dtype: str, 
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
-@pytest.mark.parametrize("name", [name for name in BINARY if name not in ("div", "pow")])
+@pytest.mark.parametrize("name", [name for name in BINARY if name not in ("div", "pow", "floor_divide", "remainder")])
 def test_integers_stay_integers_and_wrap_around(name: str, dtype: str, device: str) -> None:
     bounds = np.iinfo(dtype)
     x, y = (axis.ravel() for axis in np.meshgrid(*[np.array([bounds.min, 0, 1, 7, bounds.max], dtype)] * 2))
     assert_same(getattr(elementwise, name)(minigrad.tensor(x), minigrad.tensor(y)), numpy_value(BINARY[name], x, y))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_division_of_integers_rounds_down_and_refuses_zero(dtype: str, device: str) -> None:
+    numbers = [number for number in (-7, -1, 0, 1, 6, 7) if dtype != "uint8" or number >= 0]
+    x, y = (axis.ravel() for axis in np.meshgrid(np.array(numbers, dtype), np.array(numbers, dtype)))
+    x, y = x[y != 0], y[y != 0]
+    assert_same(minigrad.tensor(x) // minigrad.tensor(y), x // y)
+    assert_same(minigrad.tensor(x) % minigrad.tensor(y), x % y)
+    for divide in (lambda: minigrad.tensor(x) // 0, lambda: minigrad.tensor(x) % minigrad.tensor(np.array([0], dtype))):
+        with pytest.raises(RuntimeError, match=r"an integer is divided by 0 .*as floats it is inf or NaN"):
+            divide()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8", "bool"])
+def test_bits(dtype: str, device: str) -> None:
+    x, y = np.array([0, 1, 0, 1], dtype), np.array([0, 0, 1, 1], dtype)
+    if dtype != "bool":
+        x, y = x * np.array(77, dtype), y * np.array(100, dtype)
+    for function in (np.bitwise_and, np.bitwise_or, np.bitwise_xor):
+        assert_same(getattr(minigrad, function.__name__)(minigrad.tensor(x), minigrad.tensor(y)), function(x, y))
+    assert_same(~minigrad.tensor(x), ~x)
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
@@ -210,6 +257,8 @@ def gradient(function: Callable[[Tensor], Tensor], values: list[float]) -> list[
     ("function", "values", "expected"),
     [
         (minigrad.relu, [0.0, -0.0, 1.0, np.inf], [0.0, 0.0, 1.0, 1.0]),
+        (lambda x: minigrad.minimum(x, 1.0), [0.0, 1.0, 2.0], [1.0, 0.5, 0.0]),
+        (lambda x: minigrad.clamp(x, 0, 1), [-1.0, 0.0, 1.0, 2.0, np.nan], [0.0, 1.0, 1.0, 0.0, 0.0]),
         (minigrad.relu, [np.nan], [1.0]),  # "not known to be negative", as in PyTorch
         (minigrad.abs, [0.0, -2.0, 3.0], [0.0, -1.0, 1.0]),
         (lambda x: minigrad.maximum(x, 1.0), [0.0, 1.0, 2.0], [0.0, 0.5, 1.0]),
@@ -239,8 +288,8 @@ def test_sign_and_comparisons_are_constants() -> None:
 
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators_are_the_functions(name: str) -> None:
-    dtype = "bool" if name.startswith("logical") else "float32"
-    operands = [minigrad.tensor(values, dtype=dtype) for values in ([1, 0], [1, 1])]
+    dtype = "int64" if name.startswith("bitwise") else "float32"
+    operands = [minigrad.tensor(values, dtype=dtype) for values in ([5, 0], [1, 2])]
     operands = operands[: OPERATORS[name].__code__.co_argcount]
     assert OPERATORS[name](*operands).tolist() == getattr(elementwise, name)(*operands).tolist()
 
@@ -248,8 +297,8 @@ def test_operators_are_the_functions(name: str) -> None:
 @pytest.mark.parametrize("name", [*UNARY, "add", "sub", "mul", "div", "pow", "maximum", "where"])
 def test_public_functions_are_the_methods(name: str) -> None:
     function = getattr(minigrad, name)
-    assert function is getattr(elementwise, name)
-    assert function is getattr(Tensor, name, function)
+    assert inspect.unwrap(function) is getattr(elementwise, name)
+    assert inspect.unwrap(function) is getattr(Tensor, name, inspect.unwrap(function))
 
 
 # --- refusals ------------------------------------------------------------------------------------------------
@@ -261,9 +310,17 @@ def test_public_functions_are_the_methods(name: str) -> None:
         (lambda x, mask: -mask, TypeError, r"neg: bools have no sign; invert with ~x"),
         (lambda x, mask: mask - mask, TypeError, r"sub: bools have no sign.*x != y"),
         (lambda x, mask: minigrad.sign(mask), TypeError, r"sign: bools have no sign"),
-        (lambda x, mask: x & mask, TypeError, r"& is for bool tensors such as x > 0, not for float32"),
-        (lambda x, mask: mask | 1, TypeError, r"\| is for bool tensors such as x > 0, not for int64"),
-        (lambda x, mask: ~x, TypeError, r"~ is for bool tensors such as x > 0, not for float32"),
+        (lambda x, mask: x & mask, TypeError, r"& is for tensors of bools such as x > 0, and integers, not for float32"),
+        (lambda x, mask: x | 1, TypeError, r"\| is for tensors of bools such as x > 0, and integers, not"),
+        (lambda x, mask: ~x, TypeError, r"~ is for tensors of bools such as x > 0, and integers, not"),
+        (lambda x, mask: x << 1, TypeError, r"<< is for tensors of integers, not for float32"),
+        (lambda x, mask: mask >> mask, TypeError, r">> is for tensors of integers, not for bool"),
+        (lambda x, mask: mask % mask, TypeError, r"remainder: bools have no sign"),
+        (lambda x, mask: +mask, TypeError, r"positive: bools have no sign"),
+        (lambda x, mask: x.add(x, alpha="2"), TypeError, r"alpha='2' must be a number that float32 can hold"),
+        (lambda x, mask: x.long().add(1, alpha=0.5), TypeError, r"alpha=0.5 must be a number that int64 can hold"),
+        (lambda x, mask: x.div(2, rounding_mode="up"), ValueError, r"rounding_mode must be None.*, got 'up'"),
+        (lambda x, mask: x.clamp(), ValueError, r"clamp: at least one of min and max must be given"),
         (lambda x, mask: minigrad.where(x, x, x), TypeError, r"condition must be a bool tensor .*got float32"),
         (lambda x, mask: minigrad.where([True], x, x), TypeError, r"condition must be a bool tensor.* got list"),
         (lambda x, mask: minigrad.where(np.array([True, False]), x, x), TypeError, r"condition must be .* got ndarray"),

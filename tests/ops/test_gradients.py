@@ -8,9 +8,9 @@ import pytest
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import Function, Tensor
-from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape
+from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape, statistics
 
-MODULES = (conv, convert, elementwise, index, matmul, reduce, shape)
+MODULES = (conv, convert, elementwise, index, matmul, reduce, shape, statistics)
 
 
 def well_apart(x: np.ndarray) -> np.ndarray:
@@ -30,6 +30,14 @@ CASES: dict[str, tuple] = {
     "exp": (minigrad.exp, (2, 3)),
     "log": (minigrad.log, (2, 3), positive),
     "abs": (minigrad.abs, (2, 3), well_apart),
+    "log1p": (minigrad.log1p, (2, 3), positive),
+    "sqrt": (minigrad.sqrt, (2, 3), positive),
+    "square": (minigrad.square, (2, 3)),
+    "reciprocal": (minigrad.reciprocal, (2, 3), positive),
+    "sin": (minigrad.sin, (2, 3)),
+    "cos": (minigrad.cos, (2, 3)),
+    "clamp": (lambda x: x.clamp(-1, 1) ** 2, (2, 3), well_apart),
+    "clamp, tensors": (lambda x, y: x.clamp(min=y).clamp(max=y * y) ** 2, (2, 3), (3,), well_apart),
     "relu": (minigrad.relu, (2, 3), well_apart),
     "sigmoid": (minigrad.sigmoid, (2, 3)),
     "tanh": (minigrad.tanh, (2, 3)),
@@ -37,12 +45,15 @@ CASES: dict[str, tuple] = {
     "add, broadcast": (lambda x, y: x + y, (2, 1), (3,)),
     "add, scalar": (lambda x: 1.5 + x, (2, 3)),
     "sub": (lambda x, y: x - y, (2, 3), (3,)),
+    "add, alpha": (lambda x, y: x.add(y, alpha=0.5) * x.sub(y, alpha=3), (2, 3), (3,)),
     "sub, scalar": (lambda x: 2 - x, (2, 3)),
     "mul": (lambda x, y: x * y, (2, 3), (2, 3)),
     "mul, broadcast": (lambda x, y: x * y, (2, 1, 3), (4, 1)),
     "mul, by itself": (lambda x: x * x, (2, 3)),
     "div": (lambda x, y: x / y, (2, 3), (3,), positive),
     "div, scalar": (lambda x: 2 / x, (2, 3), positive),
+    "remainder": (lambda x, y: (x % y) ** 2, (2, 3), (3,), well_apart),
+    "remainder, scalar": (lambda x: (x % 0.7) * (1.3 % x), (2, 3), positive),
     "pow": (lambda x, y: x**y, (2, 3), (2, 3), positive),
     "pow, scalar base": (lambda x: 1.7**x, (2, 3)),
     "pow, scalar exponent": (lambda x: x**-1.5, (2, 3), positive),
@@ -50,12 +61,27 @@ CASES: dict[str, tuple] = {
     "pow, square": (lambda x: x**2, (2, 3)),
     "pow, zero": (lambda x: x**0 + x, (2, 3)),
     "maximum": (minigrad.maximum, (2, 3), (2, 3), well_apart),
+    "minimum": (lambda x, y: minigrad.minimum(x, y) ** 2, (2, 3), (2, 3), well_apart),
     "where": (lambda x, y: minigrad.where(x > y, x * 2, y * y), (2, 3), (3,), well_apart),
     "sum": (lambda x: x.sum(), (2, 3)),
     "sum, dim": (lambda x: x.sum(1), (2, 3, 2)),
     "sum, dims, keepdim": (lambda x: x.sum((0, -1), keepdim=True) * x, (2, 3, 2)),
     "mean": (lambda x: x.mean((1, 2)) ** 2, (2, 3, 2)),
     "amax": (lambda x: x.amax(1) ** 2, (2, 3, 2), well_apart),
+    "amin": (lambda x: x.amin(1) ** 2, (2, 3, 2), well_apart),
+    "min": (lambda x: x.min() ** 2, (2, 3), well_apart),
+    "min, dim": (lambda x: x.min(0).values ** 2, (3, 2), well_apart),
+    "var": (lambda x: x.var(1), (2, 3, 2)),
+    "std": (lambda x: x.std((0, 2), correction=0), (2, 3, 2)),
+    "norm": (lambda x: x.norm(), (2, 3)),
+    "norm, 1": (lambda x: x.norm(1, 1) ** 2, (2, 3), well_apart),
+    "norm, 3": (lambda x: x.norm(3, 1), (2, 3), well_apart),
+    "norm, 0.5": (lambda x: x.norm(0.5, 1), (2, 3), well_apart),
+    "norm, inf": (lambda x: x.norm(float("inf"), 1) ** 2, (2, 3), well_apart),
+    "logsumexp": (lambda x: x.logsumexp(1), (2, 3)),
+    "prod": (lambda x: x.prod(), (2, 3)),
+    "prod, zeros": (lambda x: (x * (x > 0)).prod(1), (2, 3), well_apart),
+    "cumsum": (lambda x: x.cumsum(1) ** 2, (2, 5, 2)),
     "max": (lambda x: x.max(), (2, 3), well_apart),
     "max, dim": (lambda x: x.max(0).values ** 2, (3, 2), well_apart),
     "broadcast_to": (lambda x: x.broadcast_to((4, 2, 3)) ** 2, (2, 1)),
@@ -82,6 +108,9 @@ CASES: dict[str, tuple] = {
     "matmul, vectors": (lambda x, y: x @ y, (3,), (3,)),
     "matmul, row": (lambda x, y: x @ y, (3,), (2, 3, 2)),
     "matmul, column": (lambda x, y: x @ y, (2, 4, 3), (3,)),
+    "mm, mv": (lambda x, y, v: x.mm(y).mv(v), (2, 3), (3, 4), (4,)),
+    "bmm": (lambda x, y: x.bmm(y), (2, 2, 3), (2, 3, 1)),
+    "dot, outer": (lambda x, y: x.dot(y) * x.outer(y), (3,), (3,)),
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b), (2, 2, 4, 3), (3, 2, 2, 2), (3,)),
     "conv2d, all parameters": (
         lambda x, w: F.conv2d(x, w, stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2),

@@ -45,7 +45,8 @@ UNNAMED = {"device": "devices have other names", "self": "", "args": "", "kwds":
 
 OPERATORS = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "truediv", ast.Pow: "pow", ast.MatMult: "matmul",
-    ast.BitAnd: "and", ast.BitOr: "or", ast.USub: "neg", ast.Invert: "invert",
+    ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.LShift: "lshift", ast.RShift: "rshift",
+    ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor", ast.USub: "neg", ast.UAdd: "pos", ast.Invert: "invert",
     ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge",
 }  # fmt: skip
 PUBLIC = re.compile(rf"[a-zA-Z]\w*|__[ir]?({'|'.join(OPERATORS.values())})__")

@@ -9,8 +9,12 @@ import pytest
 
 from .replay import replay
 
-# PyTorch says so whenever the padding of 'same' is odd
-pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:Using padding='same'")]
+# PyTorch says so whenever the padding of 'same' is odd, or there are too few numbers for a variance
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore:Using padding='same'"),
+    pytest.mark.filterwarnings(r"ignore:(var|std)\(\)"),
+]
 
 # The tables: cases.py and a file cases_<subject>.py for each further subject.
 _paths = sorted(Path(__file__).parent.glob("cases*.py"))
