@@ -294,6 +294,8 @@ def everything(x: Tensor, w: Tensor, m: Tensor) -> Iterator[Tensor]:
     """Results of all operations, for positive x, w and m of shapes (2, 4, 5, 6), (2, 2, 2, 3) and (6, 4)."""
     yield from [-x, x.exp(), x.log(), (x - 1).abs(), (x - 1).relu(), x.sigmoid(), x.tanh()]
     yield from [x + x[:, :1], x - m.T[:, 0, None, None], x * x[0], x / m.amax(), x ** m[0, 0], x**3, x**0.5, 2**x]
+    yield from [x.log1p(), x.sqrt(), x.sin(), x.cos(), x % m[0, 0], 3 % x, x.clamp(0.7, m[0, 1])]
+    yield from [m.std(0), m.prod(1), m.cumsum(0), m.logsumexp(1), m.norm(), m.min(0).values]
     yield from [minigrad.maximum(x, x.flip(2)), minigrad.where(x > 1, x, m[0, 1])]
     yield from [x.sum((0, 2)), x.mean(), x.amax((1, 3)), x.max(1).values, x.broadcast_to((3, 2, 4, 5, 6))]
     yield from [x.reshape(8, 30), x.permute(3, 1, 0, 2), x.clone(), x.float().double() * x]

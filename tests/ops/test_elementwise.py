@@ -310,7 +310,7 @@ def test_public_functions_are_the_methods(name: str) -> None:
         (lambda x, mask: -mask, TypeError, r"neg: bools have no sign; invert with ~x"),
         (lambda x, mask: mask - mask, TypeError, r"sub: bools have no sign.*x != y"),
         (lambda x, mask: minigrad.sign(mask), TypeError, r"sign: bools have no sign"),
-        (lambda x, mask: x & mask, TypeError, r"& is for tensors of bools such as x > 0, and integers, not for float32"),
+        (lambda x, mask: x & mask, TypeError, r"& is for tensors of bools such as x > 0, and integers, not for"),
         (lambda x, mask: x | 1, TypeError, r"\| is for tensors of bools such as x > 0, and integers, not"),
         (lambda x, mask: ~x, TypeError, r"~ is for tensors of bools such as x > 0, and integers, not"),
         (lambda x, mask: x << 1, TypeError, r"<< is for tensors of integers, not for float32"),
