@@ -394,8 +394,8 @@ class Tensor:
     mul_ = __imul__ = _in_place(elementwise.mul)
     div_ = __itruediv__ = _in_place(elementwise.div)
     pow_ = __ipow__ = _in_place(elementwise.pow)
-    __iand__ = _in_place(elementwise.logical_and)
-    __ior__ = _in_place(elementwise.logical_or)
+    __iand__ = _in_place(elementwise.bitwise_and)
+    __ior__ = _in_place(elementwise.bitwise_or)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 

@@ -223,6 +223,14 @@ def test_an_input_that_needs_no_gradient_is_pruned() -> None:
     assert w.grad.item() == 2.0
 
 
+def test_a_quotient_keeps_its_numerator_only_for_the_gradient_of_the_denominator() -> None:
+    x, y = leaf(6.0), minigrad.tensor(2.0)
+    assert (x / y).creator.inputs == [None, y]
+    assert (y / x).creator.inputs == [y, x]
+    assert (x % y).creator.inputs == [None, None]
+    assert (y % x).creator.inputs == [y, x]
+
+
 # --- freeing ---------------------------------------------------------------------------------------------------
 
 

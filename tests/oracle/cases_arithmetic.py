@@ -131,7 +131,7 @@ REDUCTIONS = [
     (lambda m, x: [m.var(x, dim=None, keepdim=True), m.var(x, dim=0, unbiased=True, keepdim=False)], TIES),
     (lambda m, x: [x.detach().var(0, correction=k) for k in (1, 2, 3, 4)], TIES),
     (lambda m, x: [m.var(x, axis=(0, 1), keepdim=True), m.std(x, axis=0), x.std(axis=-1, keepdim=True)], normal(3, 4)),
-    (lambda m, x: [m.std(x), x.std(0), x.std(1, keepdim=True), x.std((0, -1), correction=2), x.std(True)], normal(3, 4, 2)),
+    (lambda m, x: [m.std(x), x.std(0), x.std(1, keepdim=True), x.std((0, 1), correction=2), x.std(True)], normal(3, 4)),
     (lambda m, x: [m.std(x, dim=0, unbiased=False), m.std(x, 1, False, True), x.std(1, unbiased=False)], normal(3, 4)),
     (lambda m, x: m.std(x, dim=0, correction=0, keepdim=True), normal(4, 3)),
     (lambda m, x: [x.detach().var(1), x.detach().std(1)], normal(3, 1)),

@@ -39,3 +39,13 @@ def test_bounds(m):
 @replayed
 def test_roots_of_signed_zeros(m):
     return gradients(m, [lambda x: x.sqrt(), lambda x: x.reciprocal()], [0.0, -0.0, INF, 4.0])
+
+
+@replayed
+def test_in_place(m):
+    x, k = m.tensor([7.0, -7.0]), m.tensor([5, -6])
+    x.add_(m.tensor([1.0, 2.0], dtype=m.float64), alpha=2)
+    x.sub_(m.tensor([1, 2]), alpha=-1)
+    k &= 7
+    k |= m.tensor([8, 1])
+    return [x, k, x.clone().div_(2, rounding_mode="floor"), k.clone().div_(2, rounding_mode="trunc")]
