@@ -429,7 +429,7 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     nearest = input.detach()
     nearest = nearest if min is None else maximum(nearest, min)
     nearest = nearest if max is None else minimum(nearest, max)
-    return where(eq(nearest, input), input, nearest)
+    return where(eq(nearest, input), input, nearest) if input.requires_grad else nearest
 
 
 class Where(Function):

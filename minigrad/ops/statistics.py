@@ -11,7 +11,6 @@ from minigrad.ops.index import cat, stack
 from minigrad.ops.reduce import Dim, amax, amin, mean, reduced_axes, sum
 from minigrad.ops.shape import normal_axes, reshape
 
-Shape = tuple[int, ...]
 INF = float("inf")
 
 
