@@ -555,4 +555,5 @@ def test_the_cases_call_every_primitive() -> None:
     recorder = Recorder()
     for name, (dtypes, cases) in CASES.items():
         perform(recorder, name, next(iter(cases(dtypes[0]))))
-    assert Backend.__abstractmethods__ - recorder.called == {"shares_memory", "is_contiguous"}  # they have the test of what shares memory
+    apart = {"shares_memory", "is_contiguous"}  # in the test of what shares memory
+    assert Backend.__abstractmethods__ - recorder.called == apart
