@@ -87,7 +87,7 @@ def full(
     """A tensor of shape `size`, every element `fill_value`; float32, int64 or bool after it unless told."""
     backend = get_backend(_default_device if device is None else device)
     number = fill_value.item() if isinstance(fill_value, np.generic) else fill_value  # np.float64(1) counts as 1.0
-    kind = as_dtype(dtype) if dtype is not None else float32 if isinstance(number, float) else as_dtype(type(number))
+    kind = as_dtype(dtype or {bool: bool, int: int64}.get(type(number), float32))
     array = backend.full(sizes("full", (size,)), as_number(number, kind), kind)
     return Tensor(array, backend).requires_grad_(requires_grad)
 

@@ -163,7 +163,9 @@ def randint(
     device: Device = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Random integers from low to high - 1: randint(low, high, size), or from 0: randint(high, size). int64 unless told.
+    """Random integers from low to high - 1: randint(low, high, size), or from 0 on: randint(high, size).
+
+    int64 unless told.
     """
     if size is None:  # the last of the arguments given by position is the size
         low, high, size = 0, low, high  # type: ignore[assignment]

@@ -472,8 +472,7 @@ class Tensor:
         array = self.numpy()
         if copy is False and array is not self.array:
             raise ValueError(f"a NumPy array cannot share memory on {self.device}; leave out copy=False.")
-        result: npt.NDArray[Any] = np.array(array, dtype, copy=copy)
-        return result
+        return np.asarray(array, dtype, copy=copy)
 
     __array_priority__ = 1000  # ndarray * tensor is ours to answer
 
@@ -487,11 +486,11 @@ class Tensor:
     def __dlpack_device__(self) -> Any:
         return self._shareable().__dlpack_device__()
 
-    def _shareable(self) -> npt.NDArray[Any]:
+    def _shareable(self) -> Any:
         if self.requires_grad:
             raise BufferError("DLPack: a tensor that requires grad would leave the graph; pass x.detach().")
         array = self.numpy()
-        if array is not self.array:
+        if self.array is not array:
             raise BufferError(f"DLPack: memory on {self.device} is not shared with other libraries; pass x.cpu().")
         return array
 

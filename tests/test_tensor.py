@@ -136,21 +136,22 @@ def test_conversions_that_have_no_answer(call, error: type[Exception], message: 
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda: minigrad.tensor([1.0, 2.5]), "tensor([1. , 2.5]{})"),
+        (lambda: minigrad.tensor([1.0, 2.5]), "tensor([1.0000, 2.5000]{})"),
         (lambda: minigrad.tensor(3.0), "tensor(3.{})"),
         (lambda: minigrad.tensor(7), "tensor(7{})"),
         (lambda: minigrad.tensor([True, False]), "tensor([ True, False]{})"),
         (lambda: minigrad.tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]]{})"),
         (lambda: minigrad.tensor([1 / 3, -2 / 3]), "tensor([ 0.3333, -0.6667]{})"),
-        (lambda: minigrad.tensor([1e-8]), "tensor([1.e-08]{})"),  # not 0.
-        (lambda: minigrad.tensor([float("nan"), float("inf"), 1.0]), "tensor([nan, inf,  1.]{})"),
+        (lambda: minigrad.tensor([1e-8]), "tensor([1.0000e-08]{})"),  # not 0.
+        (lambda: minigrad.tensor([float("nan"), float("inf"), 1.0]), "tensor([nan, inf, 1.]{})"),
         (lambda: minigrad.tensor([]), "tensor([]{})"),
-        (lambda: minigrad.zeros(0, 3), "tensor([], size=(0, 3){})"),
-        (lambda: minigrad.tensor([1.0], dtype="float64"), "tensor([1.], dtype=float64{})"),
-        (lambda: minigrad.tensor([1], dtype="uint8"), "tensor([1], dtype=uint8{})"),
+        (lambda: minigrad.zeros(0, 3), "tensor([]{}, size=(0, 3))"),
+        (lambda: minigrad.tensor([1.0], dtype="float64"), "tensor([1.]{}, dtype=float64)"),
+        (lambda: minigrad.tensor([1], dtype="uint8"), "tensor([1]{}, dtype=uint8)"),
         (lambda: minigrad.ones(2, requires_grad=True), "tensor([1., 1.]{}, requires_grad=True)"),
         (lambda: minigrad.ones(2, requires_grad=True) * 2, "tensor([2., 2.]{}, creator=<Mul>)"),
-        (lambda: minigrad.arange(2000), "tensor([   0,    1,    2, ..., 1997, 1998, 1999]{})"),
+        (lambda: minigrad.tensor([], dtype="int64"), "tensor([]{}, dtype=int64)"),
+        (lambda: minigrad.arange(2000), "tensor([   0,    1,    2,  ..., 1997, 1998, 1999]{})"),
     ],
 )
 def test_repr(make, expected: str, device: str) -> None:
