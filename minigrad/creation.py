@@ -52,7 +52,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Device = None, requires_grad
     return make(as_array(data, dtype).copy(order="C"), device, requires_grad)
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Device = None) -> Tensor:
+def as_tensor(data: Any, *, dtype: Any = None, device: Device = None) -> Tensor:
     """`data` as a tensor, copied only where it must be: a tensor of that dtype and device is returned as it is, a NumPy
     array of that dtype shares its memory with the result if the device is the host.
     """

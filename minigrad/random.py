@@ -174,8 +174,9 @@ def randint(
     kind, (low, high) = as_dtype(dtype or int), integers("randint", (low, high))
     if low >= high:
         raise ValueError(f"randint: there are no integers from low={low} up to, but without, high={high}.")
-    if kind.kind in "iu":
-        as_number(low, kind), as_number(high - 1, kind)  # raises where the dtype cannot hold them
+    for number in (low, high - 1):
+        if as_number(number, kind) != kind.type(number):  # raises where an integer dtype cannot hold it
+            raise ValueError(f"randint: dtype={kind} cannot hold {number}, of low={low}, high={high}.")
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint: size={size!r} must be a tuple, as in randint({low}, {high}, (2, 3)).")
     numbers = _source("randint", generator).integers(low, high, sizes("randint", [size]))
