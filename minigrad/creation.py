@@ -156,7 +156,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances; float32 unless told."""
     (number,) = sizes("linspace", [steps])
-    return make(as_array(np.linspace(float(start), float(end), number), dtype or float32), device, requires_grad)
+    return make(as_array(np.linspace(start, end, number), dtype or float32), device, requires_grad)
 
 
 def eye(

@@ -27,21 +27,21 @@ class Generator:
     """
 
     def __init__(self) -> None:
-        self.numpy = np.random.default_rng()
+        self.source = np.random.default_rng()
 
     def manual_seed(self, seed: int) -> "Generator":
         """Starts the numbers anew, the same for the same seed, from -2^63 to 2^64 - 1; -1 is 2^64 - 1."""
         (number,) = integers("manual_seed", [seed])
         if not -(2**63) <= number < 2**64:
             raise ValueError(f"manual_seed: seed={seed} must be from -2^63 to 2^64 - 1.")
-        self.numpy = np.random.default_rng(number % 2**64)
+        self.source = np.random.default_rng(number % 2**64)
         return self
 
     def get_state(self) -> Tensor:
         """The state, 64 bytes: a copy, as a uint8 tensor."""
-        source = self.numpy.bit_generator
-        with source.lock:
-            state = source.state
+        bits = self.source.bit_generator
+        with bits.lock:
+            state = bits.state
         words = (state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"])
         return make(np.frombuffer(b"".join([word.to_bytes(_WORD, "little") for word in words]), np.uint8), None, False)
 
@@ -56,7 +56,7 @@ class Generator:
         generator = np.random.Generator(np.random.PCG64())
         words = {"state": {"state": state, "inc": inc}, "has_uint32": has, "uinteger": half}
         generator.bit_generator.state = {"bit_generator": "PCG64", **words}
-        self.numpy = generator
+        self.source = generator
 
 
 _generator = Generator()
@@ -83,7 +83,7 @@ def set_rng_state(new_state: Tensor) -> None:
 def _source(name: str, generator: Generator | None) -> np.random.Generator:
     if generator is not None and not isinstance(generator, Generator):
         raise TypeError(f"{name}: generator must be a minigrad.Generator, got {type(generator).__name__}.")
-    return (generator or _generator).numpy
+    return (generator or _generator).source
 
 
 def _float(name: str, dtype: Any) -> np.dtype[Any]:

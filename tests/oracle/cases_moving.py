@@ -17,6 +17,7 @@ LIKE = [
     (lambda m, x: [f(x, dtype=m.int32, requires_grad=False) for f in (m.zeros_like, m.ones_like)], normal(2)),
     (lambda m, x: [f(x, dtype=m.float64, requires_grad=True) for f in (m.zeros_like, m.ones_like)], normal(2)),
     (lambda m, x: m.full_like(x, fill_value=2, dtype=m.float64, requires_grad=True), normal(2)),
+    (lambda m, x: m.ones_like(x, dtype=m.float64, requires_grad=True), normal(2)),
     (lambda m, k: [m.zeros_like(k, dtype=m.float32, requires_grad=True), m.ones_like(k, dtype=m.bool)], PLACES),
     (lambda m, k: m.empty_like(k, dtype=m.float32, requires_grad=True).requires_grad, PLACES),
     (lambda m, x: [x.new_zeros(2, 1), x.new_ones((2,)), x.new_full((2,), 7.5), x.new_empty(3, 2).shape], normal(2)),
@@ -54,6 +55,9 @@ CREATION = [
     (lambda m, x: [m.normal(x.detach(), 0), m.normal(x.detach(), 0 * x.detach()), m.normal(2, 0 * x.detach())],
      normal(2, 3)),
     (lambda m, x, s: m.normal(x.detach(), s.detach()).shape, normal(2, 1), np.ones(3)),
+    (lambda m: m.normal(2.0, 0.0, (2,), generator=m.Generator().manual_seed(3)),),
+    (lambda m: m.randint(5, 6, (2,), generator=m.Generator().manual_seed(3)),),
+    (lambda m: m.randperm(1, generator=m.Generator().manual_seed(3)),),
     (lambda m, x: [m.normal(x.detach()).dtype, m.normal(x.detach()).requires_grad], normal(2)),
 ]
 
@@ -116,7 +120,8 @@ COMPARING = [
     (lambda m, x: [m.isclose(x, x + 2e-5), m.allclose(x, x + 2e-5, atol=3e-5), x.allclose(x * 1.001, 0.01)], normal(9)),
     (lambda m, x: m.isclose(input=x, other=x[:1], rtol=0.5, atol=0.25), normal(9)),
     (lambda m, x: m.allclose(input=x, other=x[:1], rtol=0.5, atol=10), normal(9)),
-    (lambda m, x: [m.isclose(x, x, 0, 0)], normal(1)),
+    (lambda m, x: [x.isclose(x, rtol=0, atol=0, equal_nan=True), x.allclose(x, 0, atol=0, equal_nan=True)], NANS),
+    (lambda m, x: m.isclose(x, x, 0, 0), normal(1)),
     (lambda m, j, k: [m.isclose(j, k), m.isclose(j, k, atol=1), m.allclose(j, k, 0.5)], ints(1, 2, -5), ints(1, 3, -6)),
     (lambda m, j, k: m.isclose(j, k, atol=2), np.array([1, 255], np.uint8), np.array([3, 0], np.uint8)),
     (lambda m, a, b: [m.isclose(a, b), m.allclose(a, b)], MASK, ~MASK),
