@@ -43,7 +43,8 @@ class Generator:
         with bits.lock:
             state = bits.state
         words = (state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"])
-        return make(np.frombuffer(b"".join([word.to_bytes(_WORD, "little") for word in words]), np.uint8), None, False)
+        data = bytearray().join([word.to_bytes(_WORD, "little") for word in words])
+        return make(np.frombuffer(data, np.uint8), None, False)
 
     def set_state(self, new_state: Tensor) -> None:
         """Goes on from a state that get_state() returned."""
