@@ -13,54 +13,52 @@ from minigrad.autograd import grad
 from minigrad.backends import get_backend
 from minigrad.backends.threads import get_num_threads, set_num_threads
 from minigrad.creation import (
-    arange,
-    eye,
-    from_numpy,
-    full,
-    get_default_device,
-    manual_seed,
-    ones,
-    ones_like,
-    rand,
-    randn,
-    set_default_device,
-    tensor,
-    zeros,
-    zeros_like,
-)
+    arange, as_tensor, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, get_default_device, linspace,
+    ones, ones_like, set_default_device, tensor, zeros, zeros_like,
+)  # fmt: skip
 from minigrad.dtypes import bool, float32, float64, int32, int64, uint8
 from minigrad.function import Function, enable_grad, is_grad_enabled, no_grad
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.nn.functional import corr2d
 from minigrad.ops.elementwise import (
-    abs, add, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, ceil, clamp,
-    cos, div, eq, exp, floor, floor_divide, ge, gt, isfinite, isinf, isnan, le, log, log1p, logical_and, logical_not,
-    logical_or, logical_xor, lt, maximum, minimum, mul, ne, neg, positive, pow, reciprocal, relu, remainder, round,
-    sigmoid, sign, sin, sqrt, square, sub, tanh, where,
+    abs, add, allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
+    ceil, clamp, cos, div, eq, equal, exp, floor, floor_divide, ge, gt, isclose, isfinite, isinf, isnan, le, log,
+    log1p, logical_and, logical_not, logical_or, logical_xor, lt, masked_fill, masked_select, maximum, minimum,
+    mul, ne, neg, positive, pow, reciprocal, relu, remainder, round, sigmoid, sign, sin, sqrt, square, sub, tanh,
+    where,
 )  # fmt: skip
 from minigrad.ops.elementwise import abs as absolute
-from minigrad.ops.index import cat, concatenate, flip, stack, take_along_dim
+from minigrad.ops.index import (
+    cat, chunk, concatenate, flip, gather, index_select, narrow, nonzero, select, split, stack, take_along_dim, unbind,
+)  # fmt: skip
 from minigrad.ops.matmul import bmm, dot, matmul, mm, mv, outer
 from minigrad.ops.reduce import all, amax, amin, any, argmax, argmin, broadcast_to, max, mean, min, sum
 from minigrad.ops.shape import flatten, permute, reshape, squeeze, transpose, unsqueeze
 from minigrad.ops.statistics import cumsum, logsumexp, norm, prod, std, var
+from minigrad.random import (
+    Generator, get_rng_state, manual_seed, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
+    set_rng_state,
+)  # fmt: skip
 from minigrad.tensor import Tensor
 
 __version__ = "0.1.0"
 
 __all__ = [  # what type checkers let users of a typed package import
-    "Function", "GradcheckError", "Tensor", "abs", "absolute", "add", "all", "amax", "amin", "any", "arange",
-    "argmax", "argmin", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "clamp", "concatenate", "corr2d", "cos", "cumsum",
-    "div", "dot", "enable_grad", "eq", "exp", "eye", "flatten", "flip", "float32", "float64", "floor",
-    "floor_divide", "from_numpy", "full", "ge", "get_backend", "get_default_device", "get_num_threads", "grad",
-    "gradcheck", "gradgradcheck", "gt", "int32", "int64", "is_grad_enabled", "isfinite", "isinf", "isnan", "le",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "manual_seed",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "mv", "ne", "neg", "nn", "no_grad", "norm",
-    "ones", "ones_like", "optim", "outer", "permute", "positive", "pow", "prod", "rand", "randn", "reciprocal",
-    "relu", "remainder", "reshape", "round", "set_default_device", "set_num_threads", "sigmoid", "sign", "sin",
-    "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim", "tanh", "tensor", "transpose",
-    "uint8", "unsqueeze", "var", "where", "zeros", "zeros_like",
+    "Function", "Generator", "GradcheckError", "Tensor", "abs", "absolute", "add", "all", "allclose", "amax",
+    "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bitwise_and", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "chunk",
+    "clamp", "concatenate", "corr2d", "cos", "cumsum", "div", "dot", "empty", "empty_like", "enable_grad", "eq",
+    "equal", "exp", "eye", "flatten", "flip", "float32", "float64", "floor", "floor_divide", "from_dlpack",
+    "from_numpy", "full", "full_like", "gather", "ge", "get_backend", "get_default_device", "get_num_threads",
+    "get_rng_state", "grad", "gradcheck", "gradgradcheck", "gt", "index_select", "int32", "int64",
+    "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "le", "linspace", "log", "log1p", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "manual_seed", "masked_fill", "masked_select",
+    "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "mv", "narrow", "ne", "neg", "nn", "no_grad",
+    "nonzero", "norm", "normal", "ones", "ones_like", "optim", "outer", "permute", "positive", "pow", "prod",
+    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
+    "remainder", "reshape", "round", "select", "set_default_device", "set_num_threads", "set_rng_state", "sigmoid",
+    "sign", "sin", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim", "tanh",
+    "tensor", "transpose", "uint8", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]
 
 _explain_arguments(globals())

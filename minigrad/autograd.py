@@ -9,6 +9,7 @@ the walk is through are they added to the `.grad` of the leaves, so an error on 
 """
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -17,6 +18,10 @@ from typing import Any
 from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad, node_of
 
 _accumulation = threading.Lock()  # threads may share leaves; each adds to their .grad as a whole
+if hasattr(os, "register_at_fork"):  # taken for the fork: a child would wait forever for a thread that it has not got
+    os.register_at_fork(
+        before=_accumulation.acquire, after_in_parent=_accumulation.release, after_in_child=_accumulation.release
+    )
 
 
 def backward(

@@ -1,4 +1,8 @@
-"""Making tensors: from data, of one value, of random numbers; and which device they live on unless told."""
+"""Making tensors: from data, of one value, of a pattern; and which device they live on unless told.
+
+The functions take PyTorch's arguments: `dtype`, `device` and `requires_grad` by name, those of the `*_like` family
+being the input's unless told.
+"""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +20,6 @@ from minigrad.tensor import Tensor
 Device = str | Backend | None
 
 _default_device = os.environ.get("MINIGRAD_DEVICE", "cpu")
-_generator = np.random.default_rng()
 
 
 def set_default_device(device: str | Backend) -> None:
@@ -25,8 +28,7 @@ def set_default_device(device: str | Backend) -> None:
     At the start it is the environment variable MINIGRAD_DEVICE, or "cpu".
     """
     global _default_device
-    backend = device if isinstance(device, Backend) else get_backend(device)  # raises now, not at the next tensor
-    _default_device = backend.name
+    _default_device = get_backend(device).name  # raises now, not at the next tensor
 
 
 def get_default_device() -> str:
@@ -34,30 +36,27 @@ def get_default_device() -> str:
     return _default_device
 
 
-def manual_seed(seed: int) -> None:
-    """Starts the random numbers of rand, randn and nn.init anew: the same for the same seed, on every device."""
-    global _generator
-    _generator = np.random.default_rng(seed)
+def make(array: npt.NDArray[Any], device: Device, requires_grad: bool) -> Tensor:
+    """A leaf around `array`, whose memory it shares if the device is the host."""
+    backend = get_backend(_default_device if device is None else device)
+    return Tensor(backend.from_numpy(array), backend).requires_grad_(requires_grad)
 
 
-def _backend(device: Device) -> Backend:
-    return device if isinstance(device, Backend) else get_backend(_default_device if device is None else device)
+def tensor(data: Any, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """A leaf holding a copy of `data`: nested lists of numbers, a tensor, or anything NumPy understands as an array.
 
-
-def _make(array: npt.NDArray[Any], device: Device, requires_grad: bool) -> Tensor:
-    backend = _backend(device)
-    tensor = Tensor(backend.from_numpy(array), backend)
-    return tensor.requires_grad_() if requires_grad else tensor
-
-
-def tensor(data: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """A leaf holding a copy of `data`: nested lists of numbers, or anything NumPy understands as an array.
-
-    Python floats become float32, ints int64, bools bool; NumPy arrays keep their dtype.
+    Python floats become float32, ints int64, bools bool; arrays keep their dtype, tensors also their device.
     """
     if isinstance(data, Tensor):
-        data = data.numpy(force=True)
-    return _make(as_array(data, dtype).copy(order="C"), device, requires_grad)
+        data, device = data.numpy(force=True), data.device if device is None else device
+    return make(as_array(data, dtype).copy(order="C"), device, requires_grad)
+
+
+def as_tensor(data: Any, *, dtype: Any = None, device: Device = None) -> Tensor:
+    """`data` as a tensor, copied only where it must be: a tensor of that dtype and device is returned as it is, a NumPy
+    array of that dtype shares its memory with the result if the device is the host.
+    """
+    return data.to(device, dtype) if isinstance(data, Tensor) else make(as_array(data, dtype), device, False)
 
 
 def from_numpy(array: npt.NDArray[Any]) -> Tensor:
@@ -66,38 +65,68 @@ def from_numpy(array: npt.NDArray[Any]) -> Tensor:
         raise TypeError(f"from_numpy: needs a NumPy array, got {type(array).__name__}; use minigrad.tensor(data).")
     if not array.dtype.isnative:
         raise ValueError(f"from_numpy: byte order {array.dtype} cannot be shared; copy with minigrad.tensor(array).")
-    return _make(as_array(array), "cpu", False)
+    return make(as_array(array), "cpu", False)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor on the CPU that shares the memory of another library's array, given by the DLPack protocol.
+
+    Writes to one are seen in the other, but not counted in the other: do not write what a graph has saved.
+    """
+    if not hasattr(ext_tensor, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: needs an array with __dlpack__, got {type(ext_tensor).__name__}.")
+    kind = int(ext_tensor.__dlpack_device__()[0])
+    if kind != 1:  # kDLCPU
+        raise BufferError(f"from_dlpack: the array is on a device of DLPack's type {kind}; copy it to the host first.")
+    return from_numpy(np.from_dlpack(ext_tensor))
 
 
 def full(
-    shape: Sequence[int], value: float, dtype: Any = None, device: Device = None, requires_grad: bool = False
+    size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of the given shape, every element `value`; float32, int64 or bool after it unless told."""
-    backend = _backend(device)
-    number = value.item() if isinstance(value, np.generic) else value  # np.float64(1) counts as 1.0
-    kind = as_dtype(dtype) if dtype is not None else float32 if isinstance(number, float) else as_dtype(type(number))
-    result = Tensor(backend.full(sizes("full", (shape,)), as_number(number, kind), kind), backend)
-    return result.requires_grad_() if requires_grad else result
+    """A tensor of shape `size`, every element `fill_value`; float32, int64 or bool after it unless told."""
+    backend = get_backend(_default_device if device is None else device)
+    number = fill_value.item() if isinstance(fill_value, np.generic) else fill_value  # np.float64(1) counts as 1.0
+    kind = as_dtype(dtype or {bool: bool, int: int64}.get(type(number), float32))
+    array = backend.full(sizes("full", (size,)), as_number(number, kind), kind)
+    return Tensor(array, backend).requires_grad_(requires_grad)
 
 
-def zeros(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Zeros: zeros(2, 3) or zeros((2, 3)); float32 unless told."""
-    return full(sizes("zeros", shape), 0.0, dtype, device, requires_grad)
+    return full(sizes("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Ones: ones(2, 3) or ones((2, 3)); float32 unless told."""
-    return full(sizes("ones", shape), 1.0, dtype, device, requires_grad)
+    return full(sizes("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def zeros_like(input: Tensor) -> Tensor:
+def empty(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """For values that will be written before they are read; they happen to be zeros, on which nobody should rely."""
+    return full(sizes("empty", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
+    """Every element `fill_value`, in the shape, dtype and device of `input`."""
+    return input.new_full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape, dtype and device of `input`."""
-    return input.new_zeros(input.shape)
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor) -> Tensor:
+def ones_like(input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape, dtype and device of `input`."""
-    return input.new_ones(input.shape)
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+    """`empty` of the shape, dtype and device of `input`."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def arange(
@@ -119,31 +148,20 @@ def arange(
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}.")
     numbers = np.arange(start, end, step)
     kind = as_dtype(dtype) if dtype is not None else float32 if numbers.dtype.kind == "f" else int64
-    return _make(numbers.astype(kind), device, requires_grad)
+    return make(numbers.astype(kind), device, requires_grad)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` numbers from start to end, both included, at equal distances; float32 unless told."""
+    (number,) = sizes("linspace", [steps])
+    return make(as_array(np.linspace(start, end, number), dtype or float32), device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
+) -> Tensor:
     """The n x m matrix with ones on the diagonal."""
     n, m = sizes("eye", (n, n if m is None else m))
-    return _make(np.eye(n, m, dtype=as_dtype(dtype or float32)), device, requires_grad)
-
-
-def rand(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """Random numbers spread evenly over [0, 1)."""
-    kind = _float("rand", dtype)
-    numbers = _generator.random(sizes("rand", shape)).astype(kind)
-    below_one = np.nextafter(kind.type(1), kind.type(0))  # rounding to float32 may have reached 1
-    return _make(np.minimum(numbers, below_one), device, requires_grad)
-
-
-def randn(*shape: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """Normally distributed random numbers with mean 0 and variance 1."""
-    kind = _float("randn", dtype)
-    return _make(_generator.standard_normal(sizes("randn", shape)).astype(kind), device, requires_grad)
-
-
-def _float(name: str, dtype: Any) -> np.dtype[Any]:
-    kind = as_dtype(dtype or float32)
-    if kind.kind != "f":
-        raise TypeError(f"{name}: dtype={kind} must be float32 or float64; round numbers with .to({kind.name!r}).")
-    return kind
+    return make(np.eye(n, m, dtype=as_dtype(dtype or float32)), device, requires_grad)

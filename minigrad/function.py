@@ -33,6 +33,9 @@ Node: TypeAlias = Any  # what a gradient belongs to: the Function that made a te
 class _GradMode(threading.local):
     enabled = True
 
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what the `with` statements under way will restore
+
 
 _mode = _GradMode()
 _births = itertools.count()
@@ -48,15 +51,12 @@ class SetGradMode(contextlib.ContextDecorator):
 
     enabled: bool
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []  # a stack: one object may be entered more than once
-
     def __enter__(self) -> None:
-        self._before.append(_mode.enabled)
+        _mode.before.append(_mode.enabled)  # kept by the thread: threads may enter one object at once
         _mode.enabled = self.enabled
 
     def __exit__(self, *exception: object) -> None:
-        _mode.enabled = self._before.pop()
+        _mode.enabled = _mode.before.pop()
 
     def __call__(self, function: Decorated) -> Decorated:
         if inspect.isgeneratorfunction(function):  # its body runs later, when the decorator is through

@@ -18,18 +18,19 @@ from weakref import ref
 import numpy as np
 import numpy.typing as npt
 
-from minigrad import autograd
+from minigrad import autograd, printing
 from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
-from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int64
+from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int32, int64
 from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
 from minigrad.ops import convert, elementwise, index, matmul, reduce, statistics
 from minigrad.ops import shape as shaping
 from minigrad.ops.convert import KINDS
 from minigrad.ops.write import Write
 
-Number = int | float  # Tensor has methods called float and bool, which hide the types inside the class
+Integer = int  # Tensor has methods called int, float and bool, which hide the types inside the class
+Number = int | float
 _NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
 _OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
 
@@ -85,7 +86,7 @@ class Tensor:
 
     array: Array  # the values, in the type of the device; write them only through the tensor, which counts versions
     device: Backend
-    hooks: dict[int, Callable[["Tensor"], "Tensor | None"]] | None
+    hooks: dict[Integer, Callable[["Tensor"], "Tensor | None"]] | None
 
     def __init__(
         self,
@@ -172,7 +173,7 @@ class Tensor:
             creator.retained, before.retained = before.retained, None  # retain_grad() is of the tensor, as it is now
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[Integer, ...]:
         return self.array.shape  # type: ignore[no-any-return]
 
     @property
@@ -180,7 +181,7 @@ class Tensor:
         return self.array.dtype  # type: ignore[no-any-return]
 
     @property
-    def ndim(self) -> int:
+    def ndim(self) -> Integer:
         return len(self.shape)
 
     @property
@@ -199,13 +200,13 @@ class Tensor:
         if value.array is not self.array:  # as for `w.data -= g`, where the memory is w's own
             self.array, self.version, self._view = value.array, value.version, None
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: Integer | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
 
-    def dim(self) -> int:
+    def dim(self) -> Integer:
         return len(self.shape)
 
-    def numel(self) -> int:
+    def numel(self) -> Integer:
         """The number of elements."""
         total = 1
         for size in self.shape:
@@ -215,7 +216,7 @@ class Tensor:
     def is_floating_point(self) -> bool:
         return self.dtype.kind == "f"
 
-    def __len__(self) -> int:
+    def __len__(self) -> Integer:
         if not self.shape:
             raise TypeError("len() of a tensor without dimensions")
         return self.shape[0]
@@ -224,21 +225,35 @@ class Tensor:
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        body = np.array2string(self.numpy(force=True), separator=", ", prefix="tensor(", precision=4)
-        extras = f", size={self.shape}" if self.numel() == 0 and self.ndim > 1 else ""
-        extras += "" if self.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.dtype}"
-        extras += "" if self.device.name == "cpu" else f", device={self.device.name!r}"
+        """PyTorch's format. Where PyTorch writes grad_fn=<MulBackward0>, the Function that made it: creator=<Mul>."""
+        usual = self.dtype == float32 or (self.numel() > 0 and self.dtype.kind in "ib" and self.dtype != int32)
+        notes = [] if self.device.name == "cpu" else [f"device={self.device.name!r}"]
+        notes += [f"size={self.shape}"] if self.numel() == 0 and self.ndim != 1 else []
+        notes += [] if usual else [f"dtype={self.dtype}"]
         if self.creator is not None:
-            extras += f", creator=<{type(self.creator).__name__}>"
+            notes.append(f"creator=<{type(self.creator).__name__}>")
         elif self.requires_grad:
-            extras += ", requires_grad=True"
-        return f"tensor({body}{extras})"
+            notes.append("requires_grad=True")
+        return printing.described("tensor(", self.numpy(force=True), notes)
+
+    def __copy__(self) -> Self:
+        """A second leaf on the same memory."""
+        self._check_leaf("copy.copy")
+        twin = type(self).__new__(type(self))
+        Tensor.__init__(twin, self.array, self.device, None, self.version)
+        return twin.requires_grad_(self.requires_grad)
 
     def __reduce__(self) -> Any:
-        """What copy.deepcopy and pickle keep of a leaf: its values, the name of its device and its gradient."""
-        if self.creator is not None:
-            raise RuntimeError("deepcopy and pickle are for leaves; this tensor is part of a graph: write x.detach().")
+        """What copy.deepcopy and pickle keep of a leaf: its class, values, device, requires_grad and gradient.
+
+        The values get memory of their own, also where it was shared with another tensor. Hooks stay behind.
+        """
+        self._check_leaf("copy.deepcopy and pickle")
         return _rebuilt, (type(self), self.numpy(force=True), self.device.name, self.requires_grad, self.grad)
+
+    def _check_leaf(self, name: str) -> None:
+        if self.creator is not None:
+            raise RuntimeError(f"{name}: only for leaves, and this tensor is part of a graph; write x.detach().")
 
     # --- gradients ----------------------------------------------------------------------------------------
 
@@ -399,13 +414,35 @@ class Tensor:
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
-    def to(self, target: Any) -> "Tensor":
-        """This tensor in another dtype or on another device ("cpu", "opencl", "reference"); gradients flow back."""
-        if isinstance(target, Backend):
-            return convert.to_device(self, target)
-        if isinstance(target, str) and target not in ALL:
-            return convert.to_device(self, get_backend(target))
-        return convert.cast(self, as_dtype(target))
+    def to(
+        self, target: Any = None, dtype: Any = None, *, device: Any = None, copy: Any = False, non_blocking: Any = False
+    ) -> "Tensor":
+        """In another dtype or on another device ("cpu", "opencl", "reference"); gradients flow back.
+
+        to(dtype), to(device), to(device, dtype) or to(other): those of another tensor. The result is this tensor itself
+        if nothing changes, unless `copy`. `non_blocking`, which permits PyTorch not to wait, changes nothing here.
+        """
+        where = kind = None
+        if isinstance(target, Tensor):
+            where, kind = target.device, target.dtype
+        elif isinstance(target, Backend) or (isinstance(target, str) and target not in ALL):
+            where = get_backend(target)
+        elif target is not None:
+            kind = as_dtype(target)
+        if (where is not None and device is not None) or (kind is not None and dtype is not None):
+            raise TypeError(f"to: {target!r} says already what device={device} or dtype={dtype} says again.")
+        where = where or (self.device if device is None else get_backend(device))
+        kind = kind or (self.dtype if dtype is None else as_dtype(dtype))
+        # The smaller of the dtypes travels: not every device has double precision.
+        result = convert.cast(self, kind) if kind.itemsize < self.dtype.itemsize else self
+        result = convert.cast(convert.to_device(result, where), kind)
+        return convert.clone(result) if copy and result is self else result
+
+    def type(self, dtype: Any) -> "Tensor":
+        return self.to(as_dtype(dtype))
+
+    def type_as(self, other: "Tensor") -> "Tensor":
+        return self.to(other)
 
     def cpu(self) -> "Tensor":
         return self.to("cpu")
@@ -415,6 +452,9 @@ class Tensor:
 
     def double(self) -> "Tensor":
         return convert.cast(self, float64)
+
+    def int(self) -> "Tensor":
+        return convert.cast(self, int32)
 
     def long(self) -> "Tensor":
         return convert.cast(self, int64)
@@ -434,9 +474,30 @@ class Tensor:
         return self.device.to_numpy(self.array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        array = self.numpy()
+        if copy is False and array is not self.array:
+            raise ValueError(f"a NumPy array cannot share memory on {self.device}; leave out copy=False.")
+        return np.asarray(array, dtype, copy=copy)
 
     __array_priority__ = 1000  # ndarray * tensor is ours to answer
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """This memory for another library, by the DLPack protocol: torch.from_dlpack(x), np.from_dlpack(x).
+
+        Writes to one are seen in the other, but not counted in the other: do not write what a graph has saved.
+        """
+        return self._shareable().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._shareable().__dlpack_device__()
+
+    def _shareable(self) -> Any:
+        if self.requires_grad:
+            raise BufferError("DLPack: a tensor that requires grad would leave the graph; pass x.detach().")
+        array = self.numpy()
+        if self.array is not array:
+            raise BufferError(f"DLPack: memory on {self.device} is not shared with other libraries; pass x.cpu().")
+        return array
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -450,10 +511,10 @@ class Tensor:
     def __float__(self) -> Any:
         return float(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self) -> Integer:
         return int(self.item())
 
-    def __index__(self) -> int:
+    def __index__(self) -> Integer:
         if self.dtype.kind not in "iu" or self.numel() != 1:
             raise TypeError(f"only an integer tensor of one element is an index, this one is {_describe(self)}.")
         return int(self.item())
@@ -466,16 +527,24 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         return format(self.item() if self.ndim == 0 or (spec and self.numel() == 1) else str(self), spec)
 
-    def new_full(self, shape: Sequence[int], value: Any) -> "Tensor":
-        """A tensor of this one's dtype and device, filled with `value`."""
-        size = shaping.sizes("new_full", (shape,))
-        return self._constant(self.device.full(size, as_number(value, self.dtype), self.dtype))
+    def new_full(
+        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> "Tensor":
+        """A tensor filled with `fill_value`, of this one's dtype and device unless told."""
+        kind = self.dtype if dtype is None else as_dtype(dtype)
+        backend = self.device if device is None else get_backend(device)
+        array = backend.full(shaping.sizes("new_full", (size,)), as_number(fill_value, kind), kind)
+        return Tensor(array, backend).requires_grad_(requires_grad)
 
-    def new_zeros(self, *shape: int | Sequence[int]) -> "Tensor":
-        return self.new_full(shaping.sizes("new_zeros", shape), 0)
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+        shape = shaping.sizes("new_zeros", size)
+        return self.new_full(shape, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_ones(self, *shape: int | Sequence[int]) -> "Tensor":
-        return self.new_full(shaping.sizes("new_ones", shape), 1)
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+        shape = shaping.sizes("new_ones", size)
+        return self.new_full(shape, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    new_empty = new_zeros
 
     # --- operations: each is a function of `ops`, where it is explained ---------------------------------------
 
@@ -542,6 +611,21 @@ class Tensor:
     dot = matmul.dot
     outer = matmul.outer
     __rmatmul__ = _reflected(matmul.matmul)
+    narrow = index.narrow
+    select = index.select
+    split = index.split
+    chunk = index.chunk
+    unbind = index.unbind
+    gather = index.gather
+    take_along_dim = index.take_along_dim
+    index_select = index.index_select
+    nonzero = index.nonzero
+    masked_fill = elementwise.masked_fill
+    masked_select = elementwise.masked_select
+    repeat = reduce.repeat
+    isclose = elementwise.isclose
+    allclose = elementwise.allclose
+    equal = elementwise.equal
     matmul = __matmul__ = matmul.matmul
     eq = elementwise.eq
     ne = elementwise.ne
@@ -589,8 +673,10 @@ class Tensor:
         """This tensor if it is contiguous, else a copy that is."""
         return self if self.is_contiguous() else self.clone()
 
-    def view(self, *shape: int | Sequence[int]) -> "Tensor":
+    def view(self, *shape: Integer | Sequence[Integer]) -> "Tensor":
         """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
+        if len(shape) == 1 and isinstance(shape[0], np.dtype):
+            raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(shape[0])!r}) converts numbers.")
         result = shaping.reshape(self, *shape)
         if self.numel() and not self.device.shares_memory(result.array, self.array):
             raise RuntimeError(
@@ -598,6 +684,15 @@ class Tensor:
                 f"a transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."
             )
         return result
+
+    def view_as(self, other: "Tensor") -> "Tensor":
+        return self.view(other.shape)
+
+    def reshape_as(self, other: "Tensor") -> "Tensor":
+        return self.reshape(other.shape)
+
+    def expand_as(self, other: "Tensor") -> "Tensor":
+        return self.expand(other.shape)
 
     @property
     def T(self) -> "Tensor":  # noqa: N802  (PyTorch's name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad import Tensor, creation
+from minigrad import Tensor
 
 # --- from data -----------------------------------------------------------------------------------------------
 
@@ -163,6 +163,42 @@ def test_like_another(dtype: str, device: str) -> None:
         assert t.tolist() == [[value] * 3] * 2
 
 
+def test_the_like_family_takes_other_dtypes_and_devices(device: str) -> None:
+    x = minigrad.ones(2, 3, dtype="int32", device="reference")
+    makers = [
+        minigrad.zeros_like, minigrad.ones_like, minigrad.empty_like, minigrad.rand_like, minigrad.randn_like,
+        lambda x, **options: minigrad.full_like(x, 2, **options),
+        lambda x, **options: minigrad.randint_like(x, 5, **options),
+        lambda x, **options: x.new_zeros(x.shape, **options),
+        lambda x, **options: x.new_ones(*x.shape, **options),
+        lambda x, **options: x.new_full(x.shape, 3, **options),
+        lambda x, **options: x.new_empty(x.shape, **options),
+    ]  # fmt: skip
+    for make in makers:
+        t = make(x, dtype="float64", device=device, requires_grad=True)
+        assert (t.shape, t.dtype, t.device.name, t.requires_grad) == ((2, 3), "float64", device, True)
+
+
+def test_as_tensor_copies_only_where_it_must(device: str) -> None:
+    array = np.array([1.0, 2.0])
+    t = minigrad.as_tensor(array)
+    assert (t.dtype, t.device.name) == ("float64", device)
+    array[0] = 10
+    assert t.tolist() == ([1.0, 2.0] if device == "opencl" else [10.0, 2.0])
+    assert minigrad.as_tensor(array, dtype="float32").tolist() == [10.0, 2.0]
+    x = minigrad.ones(2, requires_grad=True)
+    assert minigrad.as_tensor(x) is x
+    assert minigrad.as_tensor(x, dtype="float32", device=device) is x
+    minigrad.as_tensor(x, dtype="float64", device="reference").sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
+    assert minigrad.as_tensor([1, 2.5]).tolist() == [1.0, 2.5]
+
+
+def test_a_tensor_of_a_tensor_stays_on_its_device(device: str) -> None:
+    assert minigrad.tensor(minigrad.ones(1, device="reference")).device.name == "reference"
+    assert minigrad.tensor(minigrad.ones(1, device="reference"), device=device).device.name == device
+
+
 # --- random --------------------------------------------------------------------------------------------------
 
 
@@ -189,9 +225,53 @@ def test_rand_stays_below_one_when_rounded_to_float32(monkeypatch: pytest.Monkey
         def random(self, shape: tuple[int, ...]) -> np.ndarray:
             return np.full(shape, 1 - 2.0**-53)
 
-    monkeypatch.setattr(creation, "_generator", AlmostOne())
+    monkeypatch.setattr(minigrad.manual_seed(0), "source", AlmostOne())
     for dtype in ("float32", "float64"):
         assert 0.9999 < minigrad.rand(1, dtype=dtype).item() < 1
+
+
+@pytest.mark.parametrize(
+    ("draw", "low", "high"),
+    [
+        (lambda: minigrad.randint(3, (1000,)), 0, 2),
+        (lambda: minigrad.randint(-2, 4, (10, 100)), -2, 3),
+        (lambda: minigrad.randint(high=256, size=(5000,), dtype="uint8"), 0, 255),
+        (lambda: minigrad.randint_like(minigrad.zeros(500), 1, 4), 1, 3),
+    ],
+)
+def test_random_integers_reach_both_ends(draw: Callable[[], Tensor], low: int, high: int, device: str) -> None:
+    numbers = draw().numpy()
+    assert (numbers.min(), numbers.max()) == (low, high)
+
+
+def test_random_permutations(device: str) -> None:
+    draws = [minigrad.randperm(20).tolist() for _ in range(3)]
+    assert all(sorted(draw) == list(range(20)) for draw in draws)
+    assert len(set(map(tuple, draws))) == 3
+
+
+def test_normal(device: str) -> None:
+    numbers = minigrad.normal(5, 2, (20_000,)).numpy()
+    assert numbers.mean() == pytest.approx(5, abs=0.06)
+    assert numbers.std() == pytest.approx(2, abs=0.06)
+    mean, std = minigrad.tensor([0.0, 100.0], dtype="float64"), minigrad.tensor([[1e-3], [0.0]], dtype="float64")
+    t = minigrad.normal(mean, std)
+    assert (t.shape, t.dtype, t.device.name) == ((2, 2), "float64", device)
+    assert t[1].tolist() == [0.0, 100.0]
+    assert 0 < abs(t[0, 0].item()) < 0.01
+
+
+def test_the_state_is_a_tensor_that_can_be_stored(device: str) -> None:
+    minigrad.manual_seed(5)
+    minigrad.randint(9, (3,), dtype="int32")  # leaves half a random number behind, in the state too
+    state = minigrad.get_rng_state()
+    assert (state.dtype, state.shape, state.device.name) == ("uint8", (64,), device)
+    stored = state.numpy().tobytes()
+    state.zero_()  # a copy, which may be written
+    draws = [minigrad.randn(3).tolist(), minigrad.randint(9, (3,)).tolist(), minigrad.randperm(9).tolist()]
+    minigrad.manual_seed(6)
+    minigrad.set_rng_state(minigrad.tensor(np.frombuffer(stored, np.uint8), device="reference"))
+    assert [minigrad.randn(3).tolist(), minigrad.randint(9, (3,)).tolist(), minigrad.randperm(9).tolist()] == draws
 
 
 # --- the default device --------------------------------------------------------------------------------------
@@ -240,6 +320,22 @@ def test_the_default_device(device: str) -> None:
         (lambda: minigrad.arange(3, 1), ValueError, r"arange: steps of 1 do not lead from 3 to 1"),
         (lambda: minigrad.rand(2, dtype="int64"), TypeError, r"rand: dtype=int64 must be float32 or float64"),
         (lambda: minigrad.randn(2, dtype=bool), TypeError, r"randn: dtype=bool must be float32 or float64"),
+        (lambda: minigrad.randint(0, (2,)), ValueError, r"randint: there are no integers from low=0 .* high=0"),
+        (lambda: minigrad.randint(10), TypeError, r"randint"),
+        (lambda: minigrad.randint(10, 2), TypeError, r"randint: size=2 must be a tuple, as in randint\(0, 10,"),
+        (lambda: minigrad.randint(0, 300, (1,), dtype="uint8"), ValueError, r"299 does not fit dtype uint8"),
+        (lambda: minigrad.randint(0, 3, (1,), dtype=bool), ValueError, r"randint: dtype=bool cannot hold 2, of low=0"),
+        (lambda: minigrad.randperm(-1), ValueError, r"randperm: shape \(-1,\) must not have negative sizes"),
+        (lambda: minigrad.normal(0, 1), TypeError, r"normal: of two numbers the size is needed too"),
+        (lambda: minigrad.normal(0, -1, (2,)), ValueError, r"normal: std=-1 must not be negative"),
+        (lambda: minigrad.normal(minigrad.ones(1, requires_grad=True)), RuntimeError, r"mean \+ std \* minigrad\.ra"),
+        (lambda: minigrad.normal(minigrad.ones(1), 1, (2,)), TypeError, r"normal: with tensors for mean or std, size"),
+        (lambda: minigrad.rand(2, generator=np.random.default_rng()), TypeError, r"must be a minigrad\.Generator"),
+        (lambda: minigrad.manual_seed(0.5), TypeError, r"manual_seed: \(0\.5,\) must be integers"),
+        (lambda: minigrad.manual_seed(2**64), ValueError, r"seed=18446744073709551616 must be from -2\^63"),
+        (lambda: minigrad.set_rng_state(minigrad.zeros(3)), TypeError, r"must be a uint8 tensor of 64 bytes"),
+        (lambda: minigrad.set_rng_state(minigrad.zeros(64, dtype="uint8")), ValueError, r"is no state of a generator"),
+        (lambda: minigrad.linspace(0, 1, -1), ValueError, r"linspace: shape \(-1,\) must not have negative sizes"),
         (lambda: minigrad.from_numpy([1.0]), TypeError, r"needs a NumPy array, got list; use minigrad.tensor"),
         (lambda: minigrad.from_numpy(np.ones(2, ">f4")), ValueError, r"from_numpy: byte order >f4 cannot be shared"),
         (lambda: minigrad.from_numpy(np.ones(2, "f2")), TypeError, r"float16 cannot be a tensor.*astype"),

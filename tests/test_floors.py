@@ -12,7 +12,7 @@ from minigrad.backends import NAMES as DEVICES
 
 # From the ground up; each name stands for minigrad.<name>. Files on one floor do not import each other.
 FLOORS = [
-    ["arguments", "dtypes", "function", "backends.geometry", "backends.threads"],
+    ["arguments", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
     ["backends.reference", "backends.opencl_indexing"],
     ["backends.cpu", "backends.opencl_runtime"],
@@ -25,6 +25,7 @@ FLOORS = [
     ["ops.statistics", "ops.write"],
     ["tensor"],
     ["creation"],
+    ["random"],
     ["nn.functional", "nn.init", "optim", "gradcheck"],
     ["nn.modules"],
     ["nn"],

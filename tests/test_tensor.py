@@ -136,21 +136,22 @@ def test_conversions_that_have_no_answer(call, error: type[Exception], message: 
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda: minigrad.tensor([1.0, 2.5]), "tensor([1. , 2.5]{})"),
+        (lambda: minigrad.tensor([1.0, 2.5]), "tensor([1.0000, 2.5000]{})"),
         (lambda: minigrad.tensor(3.0), "tensor(3.{})"),
         (lambda: minigrad.tensor(7), "tensor(7{})"),
         (lambda: minigrad.tensor([True, False]), "tensor([ True, False]{})"),
         (lambda: minigrad.tensor([[1, 2], [3, 4]]), "tensor([[1, 2],\n        [3, 4]]{})"),
         (lambda: minigrad.tensor([1 / 3, -2 / 3]), "tensor([ 0.3333, -0.6667]{})"),
-        (lambda: minigrad.tensor([1e-8]), "tensor([1.e-08]{})"),  # not 0.
-        (lambda: minigrad.tensor([float("nan"), float("inf"), 1.0]), "tensor([nan, inf,  1.]{})"),
+        (lambda: minigrad.tensor([1e-8]), "tensor([1.0000e-08]{})"),  # not 0.
+        (lambda: minigrad.tensor([float("nan"), float("inf"), 1.0]), "tensor([nan, inf, 1.]{})"),
         (lambda: minigrad.tensor([]), "tensor([]{})"),
-        (lambda: minigrad.zeros(0, 3), "tensor([], size=(0, 3){})"),
-        (lambda: minigrad.tensor([1.0], dtype="float64"), "tensor([1.], dtype=float64{})"),
-        (lambda: minigrad.tensor([1], dtype="uint8"), "tensor([1], dtype=uint8{})"),
+        (lambda: minigrad.zeros(0, 3), "tensor([]{}, size=(0, 3))"),
+        (lambda: minigrad.tensor([1.0], dtype="float64"), "tensor([1.]{}, dtype=float64)"),
+        (lambda: minigrad.tensor([1], dtype="uint8"), "tensor([1]{}, dtype=uint8)"),
         (lambda: minigrad.ones(2, requires_grad=True), "tensor([1., 1.]{}, requires_grad=True)"),
         (lambda: minigrad.ones(2, requires_grad=True) * 2, "tensor([2., 2.]{}, creator=<Mul>)"),
-        (lambda: minigrad.arange(2000), "tensor([   0,    1,    2, ..., 1997, 1998, 1999]{})"),
+        (lambda: minigrad.tensor([], dtype="int64"), "tensor([]{}, dtype=int64)"),
+        (lambda: minigrad.arange(2000), "tensor([   0,    1,    2,  ..., 1997, 1998, 1999]{})"),
     ],
 )
 def test_repr(make, expected: str, device: str) -> None:
@@ -215,12 +216,92 @@ def test_gradients_flow_past_arrays_on_the_left(device: str) -> None:
     assert x.grad.tolist() == [3.0, 4.0]
 
 
+def test_an_array_takes_in_a_tensor(device: str) -> None:
+    array = np.array([1.0, 2.0], np.float32)
+    array[0] = minigrad.tensor(7.0)
+    array[...] += minigrad.tensor([1.0, 1.0])
+    assert array.tolist() == [8.0, 3.0]
+    with pytest.raises(RuntimeError, match=r"x\.detach\(\)\.numpy\(\)"):
+        array[...] += minigrad.ones(2, requires_grad=True)
+
+
+def test_an_array_plus_equals_a_tensor_is_a_new_tensor(device: str) -> None:
+    """As with array + x; NumPy leaves the operator to the tensor, which does not write arrays."""
+    array = before = np.array([1.0, 2.0], np.float32)
+    array += minigrad.tensor([1.0, 1.0])
+    assert isinstance(array, Tensor)
+    assert array.tolist() == [2.0, 3.0]
+    assert before.tolist() == [1.0, 2.0]
+
+
+def test_array_copies_as_numpy_asks_for(device: str) -> None:
+    x = minigrad.tensor([1.0, 2.0])
+    assert np.array(x, copy=True) is not x.numpy()
+    assert not np.shares_memory(np.array(x), x.numpy())
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(x, np.float64, copy=False)
+    if device == "opencl":
+        with pytest.raises(ValueError, match="a NumPy array cannot share memory on opencl; leave out copy=False"):
+            np.asarray(x, copy=False)
+    else:
+        assert np.shares_memory(np.asarray(x, copy=False), x.numpy())
+
+
 def test_an_array_may_change_after_it_was_an_operand(device: str) -> None:
     x, array = minigrad.tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0], np.float32)
     y = (x * array).sum()
     array[:] = 100
     y.backward()
     assert x.grad.tolist() == [3.0, 4.0]
+
+
+# --- DLPack --------------------------------------------------------------------------------------------------
+
+
+def test_numpy_takes_our_memory_by_dlpack(device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    if device == "opencl":
+        for take in (np.from_dlpack, minigrad.from_dlpack):
+            with pytest.raises(BufferError, match=r"DLPack: memory on opencl is not shared.*pass x\.cpu\(\)"):
+                take(x)
+        x = x.cpu()
+    array, y = np.from_dlpack(x.T), minigrad.from_dlpack(x)
+    assert x.__dlpack_device__() == (1, 0)
+    x[0, 1] = 10
+    assert array.tolist() == [[1.0, 3.0], [10.0, 4.0]]
+    y[0, 0] = 20
+    assert x.tolist() == [[20.0, 10.0], [3.0, 4.0]]
+    for shared in (x.requires_grad_(), x * 2):
+        with pytest.raises(BufferError, match=r"would leave the graph; pass x\.detach\(\)"):
+            np.from_dlpack(shared)
+
+
+def test_we_take_the_memory_of_numpy_by_dlpack() -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    x = minigrad.from_dlpack(array.T[::2])
+    assert (x.tolist(), x.dtype, x.device.name) == ([[0.0, 3.0], [2.0, 5.0]], "float64", "cpu")
+    array[0, 0] = 10
+    x[1, 1] = 20
+    assert x.tolist() == [[10.0, 3.0], [2.0, 20.0]]
+    assert array[1, 2] == 20
+    array.flags.writeable = False
+    with pytest.raises(RuntimeError, match=r"read-only.*x\.clone\(\)"):
+        minigrad.from_dlpack(array).zero_()
+    assert minigrad.from_dlpack(np.array([True, False])).tolist() == [True, False]
+
+
+def test_what_dlpack_cannot_give() -> None:
+    class OnGraphicsCard:
+        def __dlpack__(self) -> None: ...
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 2, 0
+
+    with pytest.raises(BufferError, match=r"DLPack's type 2; copy it to the host first"):
+        minigrad.from_dlpack(OnGraphicsCard())
+    with pytest.raises(TypeError, match=r"from_dlpack: needs an array with __dlpack__, got list"):
+        minigrad.from_dlpack([1.0])
+    with pytest.raises(TypeError, match=r"float16 cannot be a tensor.*astype"):
+        minigrad.from_dlpack(np.ones(2, np.float16))
 
 
 # --- comparing -----------------------------------------------------------------------------------------------
@@ -274,6 +355,41 @@ def test_deepcopy_and_pickle(how: str, device: str) -> None:
         duplicate(layer.weight * 2)
 
 
+@pytest.mark.parametrize("how", DUPLICATE)
+def test_copies_have_memory_of_their_own_and_no_hooks(how: str, device: str) -> None:
+    x = minigrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    whole, row, column = DUPLICATE[how]([x, x[0], x.T[1]])
+    assert [whole.tolist(), row.tolist(), column.tolist()] == [[[1.0, 2.0], [3.0, 4.0]], [1.0, 2.0], [2.0, 4.0]]
+    row[0] = 10
+    assert x[0, 0].item() == whole[0, 0].item() == 1.0
+    x.requires_grad_().register_hook(lambda gradient: gradient * 100)
+    twin = DUPLICATE[how](x)
+    (twin * 2).sum().backward()
+    assert twin.grad.tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("how", [*DUPLICATE, "copy"])
+def test_a_copied_device_is_the_device(how: str, device: str) -> None:
+    backend = minigrad.get_backend(device)
+    assert (DUPLICATE | {"copy": copy.copy})[how](backend) is backend
+
+
+def test_shallow_copies_share_memory_and_its_version(device: str) -> None:
+    x = nn.Parameter(minigrad.tensor([1.0, 2.0]))
+    twin = copy.copy(x)
+    assert isinstance(twin, nn.Parameter)
+    assert (twin.requires_grad, twin.grad) == (True, None)
+    y = (x * x).sum()
+    with minigrad.no_grad():
+        twin[0] = 10
+    assert x.tolist() == [10.0, 2.0]
+    with pytest.raises(RuntimeError, match="written in place"):
+        y.backward()
+    with pytest.raises(RuntimeError, match=r"copy\.copy: only for leaves.*x\.detach\(\)"):
+        copy.copy(x * 2)
+
+
 # --- views and copies ----------------------------------------------------------------------------------------
 
 SAME_ORDER = {  # every element keeps its place: all devices share the memory
@@ -297,6 +413,11 @@ REORDERED = {
     "permute": lambda x: x.permute(1, 0),
     "flip": lambda x: x.flip(0),
     "view of a slice": lambda x: x[1:].view(-1),
+    "narrow": lambda x: x.narrow(0, 1, 1),
+    "select": lambda x: x.select(0, 1),
+    "split": lambda x: x.split([1, 2], dim=1)[0],
+    "chunk": lambda x: x.chunk(2)[1],
+    "unbind": lambda x: x.unbind(1)[0],
 }
 COPIES = {
     "clone": lambda x: x.clone(),
@@ -307,6 +428,12 @@ COPIES = {
     "cast": lambda x: x.double(),
     "cat of one": lambda x: minigrad.cat([x]),
     "sum over nothing": lambda x: x[None].sum(0),
+    "to, copy": lambda x: x.to(x.dtype, copy=True),
+    "repeat": lambda x: x.repeat(1, 1),
+    "gather": lambda x: x.gather(0, minigrad.tensor([[0, 1, 0]])),
+    "index_select": lambda x: x.index_select(0, minigrad.tensor([0, 1])),
+    "masked_fill": lambda x: x.masked_fill(x < 0, 1),
+    "masked_select": lambda x: x.masked_select(x > 0),
 }
 
 
@@ -336,3 +463,5 @@ def test_view_refuses_what_only_a_copy_can_do(device: str) -> None:
     with pytest.raises(RuntimeError, match=r"view: .* shape \(3, 2\) .* \(6,\) needs a copy; write reshape"):
         x.T.view(6)
     assert x.T.reshape(6).tolist() == [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
+    with pytest.raises(TypeError, match=r"view: bytes cannot be read as another dtype; \.to\('int64'\) converts"):
+        x.view(minigrad.int64)

@@ -5,8 +5,10 @@ a compiler or an OpenCL driver can use the others. Nothing falls back silently: 
 extension or driver is missing raises an error that names the command that mends it.
 """
 
+import copyreg
 import importlib
 import threading
+from typing import Any
 
 from minigrad.backends.base import Backend
 
@@ -21,8 +23,10 @@ _lock = threading.Lock()
 NAMES = tuple(_CLASSES)
 
 
-def get_backend(name: str) -> Backend:
-    """The back end called `name`: "reference", "cpu" or "opencl"."""
+def get_backend(name: str | Backend) -> Backend:
+    """The back end called `name`: "reference", "cpu" or "opencl". (A back end itself is returned as it is.)"""
+    if isinstance(name, Backend):
+        return name
     backend = _backends.get(name) if isinstance(name, str) else None
     if backend is None:
         if name not in NAMES:
@@ -30,6 +34,12 @@ def get_backend(name: str) -> Backend:
         with _lock:  # one object per device, also when two threads ask at once
             if name not in _backends:
                 module, class_name = _CLASSES[name]
-                _backends[name] = getattr(importlib.import_module(module), class_name)()
+                backend = _backends[name] = getattr(importlib.import_module(module), class_name)()
+                copyreg.pickle(type(backend), _by_name)
             backend = _backends[name]
     return backend
+
+
+def _by_name(backend: Backend) -> tuple[Any, tuple[str]]:
+    """What copy and pickle keep of a back end; there is still but one of each name."""
+    return get_backend, (backend.name,)

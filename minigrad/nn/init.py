@@ -2,8 +2,8 @@
 
 import math
 
-from minigrad.creation import rand
 from minigrad.function import no_grad
+from minigrad.random import rand
 from minigrad.tensor import Tensor
 
 

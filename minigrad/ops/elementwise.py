@@ -1,9 +1,11 @@
 """Operations that treat each element by itself. Operands are broadcast to one shape first (`reduce.broadcast`)."""
 
-from typing import Any, TypeAlias
+from math import inf
+from typing import Any, TypeAlias, overload
 
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.convert import as_float, same_dtype
+from minigrad.ops.convert import as_float, cast, same_dtype
+from minigrad.ops.index import getitem, nonzero
 from minigrad.ops.reduce import broadcast, broadcast_shape, broadcast_to, mirrored
 
 Operand: TypeAlias = Any  # a Tensor, or a number or NumPy array, which becomes a constant
@@ -446,8 +448,17 @@ class Where(Function):
         return x_grad, where(condition, 0, dz) if self.needs_grad[1] else None
 
 
-def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
-    """z = x where the bool tensor `condition` holds, else y; dz goes where the value came from."""
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Operand, other: Operand) -> Tensor: ...
+def where(condition: Tensor, input: Operand = None, other: Operand = None) -> Any:
+    """z = x where the bool tensor `condition` holds, else y; dz goes where the value came from.
+
+    where(condition) alone is nonzero(condition, as_tuple=True).
+    """
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
     if not hasattr(condition, "creator") or condition.dtype.kind != "b":
         got = condition.dtype if hasattr(condition, "creator") else type(condition).__name__
         raise TypeError(f"where: condition must be a bool tensor such as x > 0, got {got}.")
@@ -459,6 +470,22 @@ def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
         )
     shape = broadcast_shape(condition.shape, x.shape)
     return Where(broadcast_to(condition, shape))(broadcast_to(x, shape), broadcast_to(y, shape))
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
+    """y = value where the bool tensor `mask` holds, else x. A number, or a tensor without axes, is put in x's dtype."""
+    value = cast(value, input.dtype) if hasattr(value, "creator") else input.new_full((), value)
+    if value.ndim:
+        raise ValueError(f"masked_fill: value must be one number, got shape {value.shape}; use minigrad.where.")
+    return where(mask, value, input)
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements of x where the bool tensor `mask` holds, in one row; the two are broadcast."""
+    if mask.dtype.kind != "b":
+        raise TypeError(f"masked_select: mask must be a bool tensor such as x > 0, got {mask.dtype}.")
+    x, chosen = broadcast(input, mask)
+    return getitem(x, chosen)
 
 
 def _compare(name: str, input: Tensor, other: Operand) -> Tensor:
@@ -494,6 +521,43 @@ def gt(input: Tensor, other: Operand) -> Tensor:
 def ge(input: Tensor, other: Operand) -> Tensor:
     """x >= y, elementwise."""
     return le(input._as_operand(other), input)
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
+    """|x - y| <= atol + rtol * |y|, elementwise, as bool. So are equal infinities close, and NaNs with `equal_nan`."""
+    _check_tensor("isclose", other)
+    if input.dtype != other.dtype:
+        raise TypeError(f"isclose: tensors of {input.dtype} and {other.dtype}; convert one with .to(dtype).")
+    if not (rtol >= 0 and atol >= 0):
+        raise ValueError(f"isclose: rtol={rtol} and atol={atol} must not be negative.")
+    x, y = broadcast(input.detach(), other.detach())
+    same = eq(x, y)
+    if not x.is_floating_point():
+        x, y = x.long(), y.long()  # bytes cannot tell 1 - 2 from 255
+    distance = abs(x - y)
+    same |= (distance <= atol + rtol * abs(y)) & (distance < inf)
+    return same | (ne(x, x) & ne(y, y)) if equal_nan else same
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether all elements are close, as `isclose` has it."""
+    close = isclose(input, other, rtol, atol, equal_nan)
+    return close.numel() == int(close.sum())
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are the same and all elements are."""
+    _check_tensor("equal", other)
+    return input.shape == other.shape and input.numel() == int(eq(input, other).sum())
+
+
+def _check_tensor(name: str, other: Any) -> None:
+    if not hasattr(other, "creator"):
+        raise TypeError(f"{name}: compares tensors, got {type(other).__name__}; use minigrad.tensor(data).")
 
 
 def logical_and(input: Tensor, other: Operand) -> Tensor:

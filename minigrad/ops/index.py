@@ -5,14 +5,16 @@ Flipping is taking out with a step of -1; padding is putting into something larg
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from minigrad.backends.base import HostArray
 from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import cast, common_dtype
-from minigrad.ops.shape import normal_axes, reshape, unpacked
+from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
 
 Shape = tuple[int, ...]
 Key = tuple[Any, ...]
@@ -93,19 +95,123 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     return GetItem(normal_key(key))(input)
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """y[.., k, ..] = x[.., indices[.., k, ..], ..] along axis `dim`; the other axes of both are the same."""
-    (axis,) = normal_axes("take_along_dim", input.shape, [dim])
-    sizes = list(input.shape)
-    sizes[axis] = indices.shape[axis] if indices.ndim == input.ndim else -1
-    if indices.shape != tuple(sizes):
-        raise ValueError(
-            f"take_along_dim: indices {indices.shape} must have the shape of input {input.shape}, save along "
-            f"dim={dim}; repeat them with broadcast_to."
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """The `length` elements from `start` on along axis `dim`: a view, as are the results of the next four."""
+    (axis,), (first, count) = normal_axes("narrow", input.shape, [dim]), integers("narrow", (start, length))
+    size = input.shape[axis]
+    first += size if first < 0 else 0
+    if not 0 <= first <= first + count <= size:
+        raise IndexError(
+            f"narrow: start={start}, length={length} leads out of dim={dim} of shape {input.shape}, or backwards."
         )
-    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in sizes])])
-    key[axis] = indices
-    return getitem(input, tuple(key))
+    return getitem(input, (*[slice(None)] * axis, slice(first, first + count)))
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """x[index] for dim=0, x[:, index] for dim=1 ...: the axis vanishes."""
+    (axis,) = normal_axes("select", input.shape, [dim])
+    return getitem(input, (*[slice(None)] * axis, *integers("select", [index])))
+
+
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one size along `dim`, the last being what is left; or of a list of sizes, which add up to the whole."""
+    (axis,) = normal_axes("split", tensor.shape, [dim])
+    size, sections = tensor.shape[axis], integers("split", unpacked((split_size_or_sections,)))
+    if isinstance(split_size_or_sections, Sequence):
+        if min(sections, default=0) < 0 or sum(sections) != size:
+            raise ValueError(f"split: sizes {sections} must add up to the {size} of dim={dim} of shape {tensor.shape}.")
+    else:
+        (step,) = sections
+        if step < 0 or (step == 0 and size > 0):
+            raise ValueError(f"split: split_size={step} must be positive.")
+        sections = tuple([min(step, size - start) for start in range(0, size, step or 1)]) or (0,)
+    starts = accumulate(sections, initial=0)
+    return tuple([narrow(tensor, axis, start, length) for start, length in zip(starts, sections, strict=False)])
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces along `dim`, all of one size but the last, which may be smaller."""
+    (axis,), (count,) = normal_axes("chunk", input.shape, [dim]), integers("chunk", [chunks])
+    if count < 1:
+        raise ValueError(f"chunk: chunks={chunks} must be positive.")
+    return split(input, -(-input.shape[axis] // count) or [0] * count, axis)
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """All the slices along `dim`, which vanishes from them."""
+    (axis,) = normal_axes("unbind", input.shape, [dim])
+    return tuple([select(input, axis, position) for position in range(input.shape[axis])])
+
+
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """y[.., k, ..] = x[.., index[.., k, ..], ..] along axis `dim`; dx[.., index[.., k, ..], ..] += dy[.., k, ..].
+
+    y is shaped like index, which along the other axes may be smaller than x: it meets the first elements there.
+    """
+    (axis,) = normal_axes("gather", input.shape, [dim])
+    places = _positions("gather", index, input.shape, axis)
+    pairs = list(zip(index.shape, input.shape, strict=False))
+    if index.ndim != input.ndim or any([size > most for size, most in pairs[:axis] + pairs[axis + 1 :]]):
+        raise ValueError(
+            f"gather: index {index.shape} must have as many dimensions as input {input.shape}, none of them larger, "
+            f"save dim={dim}; take_along_dim broadcasts."
+        )
+    return getitem(input, _along(index.shape, axis, places))
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """y[.., k, ..] = x[.., indices[.., k, ..], ..] along axis `dim`, the other axes of both broadcast; in the flattened
+    tensors if None. Negative indices count from the end.
+    """
+    if dim is None:
+        return take_along_dim(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
+    (axis,) = normal_axes("take_along_dim", input.shape, [dim])
+    places = _positions("take_along_dim", indices, input.shape, axis, -input.shape[axis])
+    pairs = list(zip(indices.shape, input.shape, strict=False))
+    if indices.ndim != input.ndim or any([a != b and 1 not in (a, b) for a, b in pairs[:axis] + pairs[axis + 1 :]]):
+        raise ValueError(
+            f"take_along_dim: indices {indices.shape} and input {input.shape} must have the same sizes, or 1, except "
+            f"along dim={dim}."
+        )
+    return getitem(input, _along(input.shape, axis, places))
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """x[index] for dim=0, x[:, index] for dim=1 ...; index has one axis, or none."""
+    (axis,) = normal_axes("index_select", input.shape, [dim])
+    places = _positions("index_select", index, input.shape, axis)
+    if places.ndim > 1:
+        raise ValueError(f"index_select: index must have one dimension, got shape {index.shape}; x[index] takes any.")
+    return getitem(input, (*[slice(None)] * axis, places.reshape(-1)))
+
+
+def _positions(name: str, index: Tensor, shape: Shape, axis: int, least: int = 0) -> HostArray:
+    """An index tensor as an array of positions along an axis, checked."""
+    if not hasattr(index, "creator") or index.dtype.kind != "i":
+        got = index.dtype if hasattr(index, "creator") else type(index).__name__
+        raise TypeError(f"{name}: indices must be a tensor of integers, int64 or int32, got {got}.")
+    places = index.numpy()
+    for place in (places.min(initial=0), places.max(initial=least)):
+        if not least <= place < shape[axis] and places.size:
+            raise IndexError(f"{name}: index {place} does not exist along dim={axis} of shape {shape}.")
+    return places
+
+
+def _along(shape: Shape, axis: int, places: HostArray) -> Key:
+    """The key that names places[.., k, ..] along the axis, and along the others every place of `shape`."""
+    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in shape])])
+    key[axis] = places
+    return tuple(key)
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The positions of the elements that are not 0, one in each row of an int64 tensor; or `as_tuple` a tensor for each
+    axis, so that x[nonzero(x, as_tuple=True)] are these elements.
+    """
+    values = input.numpy(force=True)  # how many there are is decided on the host
+    places = np.argwhere(np.atleast_1d(values) if as_tuple else values)
+    positions = input._constant(input.device.from_numpy(places))
+    return unbind(positions, 1) if as_tuple else positions
 
 
 def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from minigrad.backends.geometry import check_size
 from minigrad.dtypes import as_dtype
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.convert import cast
+from minigrad.ops.convert import cast, clone
 from minigrad.ops.index import take_along_dim
-from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
+from minigrad.ops.shape import integers, normal_axes, reshape, sizes, unpacked
 
 Shape = tuple[int, ...]
 Dim = int | Sequence[int] | None
@@ -62,6 +62,18 @@ def expand(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     sizes = integers("expand", unpacked(shape))
     kept = (-1,) * (len(sizes) - input.ndim) + input.shape
     return broadcast_to(input, [old if size == -1 else size for old, size in zip(kept, sizes, strict=False)])
+
+
+def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
+    """x so many times along each axis, and along new axes in front; dx is the sum of dy over the repetitions."""
+    counts = sizes("repeat", repeats)
+    if len(counts) < input.ndim or not repeats:
+        raise ValueError(f"repeat: {counts} must have a number for each dimension of shape {input.shape}.")
+    shape = (1,) * (len(counts) - input.ndim) + input.shape
+    apart = reshape(input, [size for old in shape for size in (1, old)])
+    pairs = list(zip(counts, shape, strict=True))
+    repeated = clone(broadcast_to(apart, [size for pair in pairs for size in pair]))
+    return reshape(repeated, [count * old for count, old in pairs])
 
 
 def broadcast_shape(x: Shape, y: Shape) -> Shape:

@@ -117,9 +117,9 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return Permute(tuple(axes))(input)
 
 
-def squeeze(input: Tensor, dim: int | None = None) -> Tensor:
-    """Drops the axes of size 1, or the one at `dim` if it has size 1."""
-    chosen = range(input.ndim) if dim is None else normal_axes("squeeze", input.shape, [dim])
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Drops the axes of size 1; with `dim`, an axis or several, only those of them that have size 1."""
+    chosen = range(input.ndim) if dim is None else normal_axes("squeeze", input.shape, unpacked((dim,)))
     return reshape(input, [size for axis, size in enumerate(input.shape) if size != 1 or axis not in chosen])
 
 

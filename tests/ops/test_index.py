@@ -148,6 +148,43 @@ def test_take_along_dim(device: str, shape: tuple[int, ...], data: st.DataObject
     )
 
 
+@given(array_shapes(min_dims=1, max_dims=3, max_side=4), st.data())
+@settings(max_examples=25)
+def test_gather_meets_the_first_elements_of_the_other_axes(
+    device: str, shape: tuple[int, ...], data: st.DataObject
+) -> None:
+    dim = data.draw(st.integers(0, len(shape) - 1))
+    wanted = [data.draw(st.integers(0, 3 if axis == dim else size)) for axis, size in enumerate(shape)]
+    indices = data.draw(arrays("int64", tuple(wanted), elements=st.integers(0, shape[dim] - 1)))
+    first = tuple([slice(None) if axis == dim else slice(size) for axis, size in enumerate(wanted)])
+    np.testing.assert_array_equal(
+        minigrad.gather(minigrad.tensor(counted(shape)), dim, minigrad.tensor(indices)).numpy(),
+        np.take_along_axis(counted(shape)[first], indices, dim),
+    )
+
+
+@given(array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=7), st.integers(1, 8), st.data())
+@settings(max_examples=25)
+def test_pieces_make_up_the_whole(device: str, shape: tuple[int, ...], size: int, data: st.DataObject) -> None:
+    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
+    x = minigrad.tensor(counted(shape))
+    sizes = [piece.shape[dim] for piece in x.chunk(3, dim)]
+    for pieces in (x.split(size, dim), x.chunk(size, dim), x.split(sizes, dim)):
+        assert minigrad.equal(minigrad.cat(pieces, dim), x)
+    assert [piece.shape[dim] for piece in x.split(size, dim)][:-1] == [size] * (max(shape[dim] - 1, 0) // size)
+    rows = x.unbind(dim)
+    assert len(rows) == shape[dim]
+    if rows:
+        assert minigrad.equal(minigrad.stack(rows, dim), x)
+
+
+def test_gradients_of_pieces_meet_again(device: str) -> None:
+    x = minigrad.tensor(counted((2, 3)), requires_grad=True)
+    (left, right), (first, second) = x.split([1, 2], 1), x.unbind()
+    ((left * 10).sum() + (right * 100).sum() + (first * second).sum()).backward()
+    assert x.grad.tolist() == [[14.0, 105.0, 106.0], [11.0, 102.0, 103.0]]
+
+
 # --- joining -------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +247,19 @@ def test_moving_elements_keeps_their_dtype(dtype: str, device: str) -> None:
         (lambda x: x[x.detach()], IndexError, r"an index must be made of integers"),
         (lambda x: x[[True, False, True]], IndexError, r"boolean index did not match.*size of axis is 2 .* is 3"),
         (lambda x: x[[0, 1], [0, 1, 2]], IndexError, r"shape mismatch.*\(2,\) \(3,\)"),
+        (lambda x: x.gather(1, x), TypeError, r"gather: indices must be a tensor of integers.*got float32"),
+        (lambda x: x.gather(1, [[0]]), TypeError, r"gather: indices must be a tensor of integers.*got list"),
+        (lambda x: x.gather(1, x.long() + 2), IndexError, r"gather: index 3 does not exist along dim=1 of shape"),
+        (lambda x: x.gather(1, -x.long()), IndexError, r"gather: index -1 does not exist along dim=1"),
+        (lambda x: x.gather(1, x.T.long()), ValueError, r"gather: index \(3, 2\) .* as many dimensions as .* \(2, 3\)"),
+        (lambda x: x.take_along_dim(x.T.long(), 1), ValueError, r"take_along_dim: indices \(3, 2\) and input \(2, 3\)"),
+        (lambda x: x.index_select(0, x.long()), ValueError, r"index_select: index must have one dimension"),
+        (lambda x: x.narrow(1, 2, 2), IndexError, r"narrow: start=2, length=2 leads out of dim=1 of shape \(2, 3\)"),
+        (lambda x: x.split(0), ValueError, r"split: split_size=0 must be positive"),
+        (lambda x: x.split([1, 1], 1), ValueError, r"split: sizes \(1, 1\) must add up to the 3 of dim=1"),
+        (lambda x: x.chunk(0), ValueError, r"chunk: chunks=0 must be positive"),
+        (lambda x: x.masked_fill(x > 0, x), ValueError, r"masked_fill: value must be one number, got shape \(2, 3\)"),
+        (lambda x: x.masked_select(x), TypeError, r"masked_select: mask must be a bool tensor .* got float32"),
         (lambda x: minigrad.flip(x, 2), IndexError, r"flip: dim=2 does not exist in shape \(2, 3\)"),
         (lambda x: index.pad(x, [(0, -1), (0, 0)]), ValueError, r"pad: widths .* must not be negative; to crop, slice"),
         (lambda x: minigrad.cat([]), ValueError, r"cat: needs at least one tensor"),

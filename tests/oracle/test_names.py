@@ -59,7 +59,8 @@ def public() -> dict[str, Any]:
     names |= {f"nn.{name}": getattr(minigrad.nn, name) for name in minigrad.nn.__all__}
     names |= {f"nn.functional.{name}": getattr(minigrad.nn.functional, name) for name in minigrad.nn.functional.__all__}
     names |= {f"nn.init.{name}": value for name, value in vars(minigrad.nn.init).items() if name.endswith("_")}
-    for owner in (minigrad.nn.Module, minigrad.optim.SGD, minigrad.autograd.RemovableHandle, minigrad.Tensor):
+    for owner in (minigrad.nn.Module, minigrad.optim.SGD, minigrad.autograd.RemovableHandle, minigrad.Generator,
+                  minigrad.Tensor):
         names |= {f".{name}": value for name, value in vars(owner).items()}
     return {
         name: value
