@@ -166,7 +166,7 @@ def _walk(
             arrive(node_of(output), seed)
         path = _path(outputs, wanted)
         while path:
-            function = path.pop()
+            function, needs_grad = path.pop()
             dy = gradients.pop(function, None)
             if dy is None:  # every user of its result answered "no gradient"
                 continue
@@ -175,8 +175,9 @@ def _walk(
                 retained.append((result, dy))
             if wanted is not None and function in wanted:
                 found[function] = dy
-            if any(function.needs_grad):
-                for needed, edge, dx in zip(function.needs_grad, function.edges, _backward(function, dy), strict=True):
+            if any(needs_grad):
+                dxs = _backward(function, dy, needs_grad)
+                for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
                     if needed and dx is not None:
                         arrive(edge, dx)
                 if not retain_graph:
@@ -187,8 +188,8 @@ def _walk(
     return found, retained
 
 
-def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[Function]:
-    """The Functions to walk, oldest first, each told in `needs_grad` which of its gradients are needed."""
+def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Function, tuple[bool, ...]]]:
+    """The Functions to walk, oldest first, each with which of its gradients are needed."""
     reached = {output.creator for output in outputs if output.creator is not None}
     pending = list(reached)
     while pending:
@@ -199,18 +200,16 @@ def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[Function]
     path = []
     leading: set[Node] = set() if wanted is None else set(wanted)  # nodes whose gradient is needed
     for function in sorted(reached, key=lambda function: function.birth):
-        function.needs_grad = tuple(
-            [edge is not None and (wanted is None or edge in leading) for edge in function.edges]
-        )
-        if any(function.needs_grad) or function in leading:
+        needs_grad = tuple([edge is not None and (wanted is None or edge in leading) for edge in function.edges])
+        if any(needs_grad) or function in leading:
             leading.add(function)
-            path.append(function)
+            path.append((function, needs_grad))
     return path
 
 
-def _backward(function: Function, dy: Tensor) -> tuple[Tensor | None, ...]:
+def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
     """function.backward(dy) as a tuple with one gradient per input, its shapes checked."""
-    dxs = function.backward(dy)
+    dxs = function.differentiate(dy, needs_grad)
     if not isinstance(dxs, tuple):
         dxs = (dxs,)
     name = type(function).__name__

@@ -30,20 +30,23 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Node: TypeAlias = Any  # what a gradient belongs to: the Function that made a tensor, or a leaf itself
 
 
-class _GradMode(threading.local):
-    enabled = True
+class _Thread(threading.local):
+    """What each thread has of its own."""
+
+    enabled = True  # whether operations are recorded
+    needs_grad: tuple[bool, ...] = ()  # of the Function whose backward is under way
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # what the `with` statements under way will restore
 
 
-_mode = _GradMode()
+_thread = _Thread()
 _births = itertools.count()
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are recorded in this thread."""
-    return _mode.enabled
+    return _thread.enabled
 
 
 class SetGradMode(contextlib.ContextDecorator):
@@ -52,11 +55,11 @@ class SetGradMode(contextlib.ContextDecorator):
     enabled: bool
 
     def __enter__(self) -> None:
-        _mode.before.append(_mode.enabled)  # kept by the thread: threads may enter one object at once
-        _mode.enabled = self.enabled
+        _thread.before.append(_thread.enabled)  # kept by the thread: threads may enter one object at once
+        _thread.enabled = self.enabled
 
     def __exit__(self, *exception: object) -> None:
-        _mode.enabled = _mode.before.pop()
+        _thread.enabled = _thread.before.pop()
 
     def __call__(self, function: Decorated) -> Decorated:
         if inspect.isgeneratorfunction(function):  # its body runs later, when the decorator is through
@@ -99,7 +102,7 @@ class Function:
     and `forward` keep parameters only, no arrays and tensors.
     """
 
-    __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "needs_grad", "retained", "shape", "spent")
+    __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "retained", "shape", "spent")
 
     saves_inputs: str | tuple[tuple[int, ...], ...] | None = None
     saves_output = False
@@ -107,7 +110,6 @@ class Function:
 
     device: Any  # the Backend whose primitives `forward` uses
     edges: tuple[Node | None, ...]  # per input: where its gradient goes; None if it needs none
-    needs_grad: tuple[bool, ...]  # per input: whether the walk under way asks for its gradient
     hooks: dict[int, Callable[[Tensor], Tensor | None]] | None
     retained: "ReferenceType[Tensor] | None"  # the result, if it asked for its gradient (retain_grad)
 
@@ -124,7 +126,7 @@ class Function:
             if tensor.device is not first.device or tensor.dtype != first.dtype:
                 raise TypeError(self._mismatch(inputs))
         array = self.forward(*[tensor.array for tensor in inputs])
-        recorded = _mode.enabled and any([tensor.requires_grad for tensor in inputs])
+        recorded = _thread.enabled and any([tensor.requires_grad for tensor in inputs])
         result = first._result(array, self, recorded)
         if recorded:
             self.record(inputs, result)
@@ -151,6 +153,19 @@ class Function:
         if self.saves_output:
             # A twin without history: holding the result itself would close a reference cycle.
             self._output = (result.detach(), result.array, result.version.count)
+
+    @property
+    def needs_grad(self) -> tuple[bool, ...]:
+        """For each input, whether the walk under way asks for its gradient."""
+        return _thread.needs_grad
+
+    def differentiate(self, dy: Tensor, needs_grad: tuple[bool, ...]) -> Any:
+        """backward(dy) for a walk that asks for these gradients. (Another thread may walk this graph for others.)"""
+        before, _thread.needs_grad = _thread.needs_grad, needs_grad
+        try:
+            return self.backward(dy)
+        finally:
+            _thread.needs_grad = before
 
     def again(self) -> Self:
         """A Function with the same parameters, to be called anew."""

@@ -409,8 +409,15 @@ class Tensor:
     mul_ = __imul__ = _in_place(elementwise.mul)
     div_ = __itruediv__ = _in_place(elementwise.div)
     pow_ = __ipow__ = _in_place(elementwise.pow)
-    __iand__ = _in_place(elementwise.bitwise_and)
-    __ior__ = _in_place(elementwise.bitwise_or)
+    floor_divide_ = __ifloordiv__ = _in_place(elementwise.floor_divide)
+    remainder_ = __imod__ = _in_place(elementwise.remainder)
+    bitwise_and_ = __iand__ = _in_place(elementwise.bitwise_and)
+    bitwise_or_ = __ior__ = _in_place(elementwise.bitwise_or)
+    bitwise_xor_ = __ixor__ = _in_place(elementwise.bitwise_xor)
+    bitwise_left_shift_ = __ilshift__ = _in_place(elementwise.bitwise_left_shift)
+    bitwise_right_shift_ = __irshift__ = _in_place(elementwise.bitwise_right_shift)
+    clamp_ = _in_place(elementwise.clamp)
+    masked_fill_ = _in_place(elementwise.masked_fill)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 

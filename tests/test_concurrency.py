@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import minigrad
 import minigrad.nn.functional as F
-from minigrad import nn, optim
+from minigrad import Tensor, nn, optim
 
 LONG = 60  # seconds, of what takes well under one: a test that hangs fails
 
@@ -47,6 +48,31 @@ def trained(seed: int) -> list[list[float]]:
 def test_threads_train_networks_of_their_own(device: str) -> None:
     alone = [trained(seed) for seed in range(4)]
     assert together(*[lambda seed=seed: trained(seed) for seed in range(4)]) == alone
+
+
+def test_threads_may_walk_one_graph_for_different_gradients(device: str) -> None:
+    """Each walk asks a Function for its own gradients, also while another is in the same Function."""
+    inside, other_is_through = threading.Event(), threading.Event()
+
+    class Slow(minigrad.Function):
+        def forward(self, x: Any, y: Any) -> Any:
+            return self.device.add(x, y)
+
+        def backward(self, dz: Tensor) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                inside.set()
+                assert other_is_through.wait(LONG)
+            return dz if self.needs_grad[0] else None, dz if self.needs_grad[1] else None
+
+    x, y = (minigrad.ones(2, requires_grad=True) for _ in range(2))
+    z = Slow()(x, y)
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(minigrad.grad, z.sum(), x, retain_graph=True)
+        assert inside.wait(LONG)
+        (dy,) = minigrad.grad(z.sum(), y, retain_graph=True)
+        other_is_through.set()
+        (dx,) = later.result(LONG)
+    assert dx.tolist() == dy.tolist() == [1.0, 1.0]
 
 
 def test_threads_add_to_the_gradients_of_leaves_they_share(device: str) -> None:

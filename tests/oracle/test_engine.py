@@ -673,6 +673,49 @@ def test_methods_that_write(m):
 
 
 @replayed
+def test_integers_are_written_in_place(m):
+    x, steps = m.tensor([7, -7, 3, 12]), []
+    for method in (
+        lambda x: x.floor_divide_(2),
+        lambda x: x.remainder_(3),
+        lambda x: x.bitwise_left_shift_(3),
+        lambda x: x.bitwise_right_shift_(1),
+        lambda x: x.bitwise_xor_(5),
+        lambda x: x.bitwise_or_(8),
+        lambda x: x.bitwise_and_(13),
+    ):
+        steps.append(method(x) is x)
+        steps.append(x.clone())
+    x.floor_divide_(other=2)
+    x.remainder_(other=5)
+    x.bitwise_left_shift_(other=2)
+    x.bitwise_right_shift_(other=1)
+    x.bitwise_xor_(other=7)
+    x.bitwise_or_(other=16)
+    x.bitwise_and_(other=29)
+    x //= 2
+    x %= 13
+    x <<= 3
+    x >>= 1
+    x ^= 6
+    x |= 1
+    x &= 255
+    return [*steps, x]
+
+
+@replayed
+def test_masks_and_bounds_are_written_in_place(m):
+    x = m.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    y = x * 2
+    y.clamp_(-3.0, 5.0)
+    y.masked_fill_(y < 0, 0.5)
+    y.clamp_(min=0.6, max=4.0)
+    y.masked_fill_(mask=m.tensor([True, False, False]), value=2.0)
+    (y * y).sum().backward()
+    return [y, x.grad]
+
+
+@replayed
 def test_a_loss_is_added_up_in_place(m):
     w, loss = m.tensor([1.0, 2.0], requires_grad=True), m.tensor(0.0)
     for k in range(3):
