@@ -1,16 +1,10 @@
-"""The functions behind the layers, usually imported as F: here arguments, as in torch.nn.functional, are checked."""
-
-from collections.abc import Iterable, Sequence
+"""Convolution, its transpose, and the windows it looks at."""
 
 from minigrad.backends.geometry import Pair, conv_geometry, transposed_geometry
+from minigrad.nn.functional.arguments import IntOrPair, check_floats, check_images, pair
 from minigrad.ops import conv, index
-from minigrad.ops.elementwise import relu, sigmoid, tanh, where
-from minigrad.ops.shape import integers, unpacked
+from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
-
-__all__ = ["conv2d", "conv_transpose2d", "corr2d", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh", "unfold"]
-
-IntOrPair = int | Sequence[int]
 
 
 def conv2d(
@@ -45,14 +39,14 @@ def conv2d(
 
     Source: Dive into Deep Learning, section "Convolutions for Images"; torch.nn.functional.conv2d for the conventions.
     """
-    _check_images("conv2d", input, weight, bias)
+    check_images("conv2d", input, weight, bias)
     (groups,) = integers("conv2d: groups", [groups])
-    strides, dilations = _pair("conv2d", "stride", stride), _pair("conv2d", "dilation", dilation)
+    strides, dilations = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
     x = input if input.ndim == 4 else input.unsqueeze(0)
     if isinstance(padding, str):
         x, paddings = _pad_for(padding, x, weight, strides, dilations)
     else:
-        paddings = _pair("conv2d", "padding", padding)
+        paddings = pair("conv2d", "padding", padding)
     geometry = conv_geometry("conv2d", x.shape, weight.shape, strides, paddings, dilations, groups)
     return _finish("conv2d", conv.conv2d(x, weight, geometry), bias, input)
 
@@ -85,12 +79,12 @@ def conv_transpose2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
     """
-    _check_images("conv_transpose2d", input, weight, bias)
+    check_images("conv_transpose2d", input, weight, bias)
     (groups,) = integers("conv_transpose2d: groups", [groups])
     y = input if input.ndim == 4 else input.unsqueeze(0)
-    strides, paddings = _pair("conv_transpose2d", "stride", stride), _pair("conv_transpose2d", "padding", padding)
-    extras = _pair("conv_transpose2d", "output_padding", output_padding)
-    dilations = _pair("conv_transpose2d", "dilation", dilation)
+    strides, paddings = pair("conv_transpose2d", "stride", stride), pair("conv_transpose2d", "padding", padding)
+    extras = pair("conv_transpose2d", "output_padding", output_padding)
+    dilations = pair("conv_transpose2d", "dilation", dilation)
     geometry = transposed_geometry(
         "conv_transpose2d", y.shape, weight.shape, strides, paddings, extras, dilations, groups
     )
@@ -102,7 +96,7 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
 
     X is one image (height, width), K one kernel (kh, kw); the result is (height - kh + 1, width - kw + 1).
     """
-    _check_floats("corr2d", X, K)
+    check_floats("corr2d", X, K)
     for name, matrix in (("X", X), ("K", K)):
         if matrix.ndim != 2:
             raise ValueError(
@@ -121,11 +115,11 @@ def unfold(
     Input (batch, channels, height, width) or without batch; result (batch, channels * kh * kw, windows), columns in
     row-major order of the window's place, rows in row-major order of (channel, u, v).
     """
-    _check_floats("unfold", input)
+    check_floats("unfold", input)
     if input.ndim not in (3, 4):
         raise ValueError(f"unfold: input must be (batch, channels, height, width), got shape {input.shape}.")
     names = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
-    kernel, dilations, paddings, strides = (_pair("unfold", name, value) for name, value in names.items())
+    kernel, dilations, paddings, strides = (pair("unfold", name, value) for name, value in names.items())
     x = input if input.ndim == 4 else input.unsqueeze(0)
     w_shape = (1, x.shape[1], *kernel)
     height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]
@@ -138,104 +132,6 @@ def unfold(
     ]
     windows = index.stack(taps, dim=2).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
     return windows if input.ndim == 4 else windows.squeeze(0)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """A border of `value`: pad = (left, right), or (left, right, top, bottom), ..., last axis first."""
-    if mode != "constant":
-        raise NotImplementedError(
-            f"pad: mode {mode!r} is not there yet; join slices with minigrad.cat, or use mode='constant'."
-        )
-    _check_tensors("pad", input)
-    pad = integers("pad: pad", unpacked((pad,)))
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(
-            f"pad: pad={tuple(pad)} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}."
-        )
-    last = [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)][::-1]
-    widths = [(0, 0)] * (input.ndim - len(last)) + last
-    result = index.pad(input, widths)
-    if value:
-        inside = index.pad(input._constant(input.detach().new_ones(input.shape).array), widths) == 1
-        result = where(inside, result, input.new_full((), value))
-    return result
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y = x w^T + bias for x (..., in_features), w (out_features, in_features), bias (out_features,)."""
-    _check_alike("linear", input, weight, bias)
-    if weight.ndim not in (1, 2) or input.ndim == 0 or input.shape[-1] != weight.shape[-1]:
-        raise ValueError(
-            f"linear: input {input.shape} does not fit weight {weight.shape}; they must be (..., in_features) and "
-            "(out_features, in_features)."
-        )
-    if bias is not None and bias.shape != weight.shape[:-1]:
-        raise ValueError(f"linear: bias has shape {bias.shape}, but weight {weight.shape} expects {weight.shape[:-1]}.")
-    y = input @ weight.T
-    return y if bias is None else y + bias
-
-
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(input - target)^2, averaged ('mean'), added up ('sum') or as it is ('none')."""
-    _check_tensors("mse_loss", input, target)
-    if input.shape != target.shape:
-        raise ValueError(f"mse_loss: input {input.shape} and target {target.shape} must have one shape.")
-    reductions = {"mean": Tensor.mean, "sum": Tensor.sum, "none": lambda squares: squares}
-    if reduction not in reductions:
-        raise ValueError(f"mse_loss: reduction={reduction!r} must be one of {', '.join(map(repr, reductions))}.")
-    return reductions[reduction]((input - target) ** 2)  # type: ignore[no-any-return]
-
-
-# --- settling arguments --------------------------------------------------------------------------------------
-
-
-def _pair(name: str, argument: str, value: IntOrPair) -> Pair:
-    """An int for both directions, or two ints (vertical, horizontal)."""
-    try:
-        vertical, horizontal = integers(name, tuple(value) if isinstance(value, Iterable) else (value, value))
-    except (TypeError, ValueError):
-        message = f"{name}: {argument}={value!r} must be an int or a pair of ints (vertical, horizontal)."
-        raise TypeError(message) from None
-    return vertical, horizontal
-
-
-def _check_tensors(name: str, *tensors: Tensor) -> None:
-    for tensor in tensors:
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name}: needs tensors, got {type(tensor).__name__}; make one with minigrad.tensor(data).")
-
-
-def _check_floats(name: str, *tensors: Tensor) -> None:
-    _check_tensors(name, *tensors)
-    for tensor in tensors:
-        if not tensor.is_floating_point():
-            raise TypeError(
-                f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float()."
-            )
-
-
-def _check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    _check_floats(name, input, weight, *(() if bias is None else (bias,)))
-    for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
-        if tensor.dtype != input.dtype or tensor.device is not input.device:
-            raise TypeError(
-                f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} "
-                f"{tensor.shape} on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
-            )
-
-
-def _check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    _check_alike(name, input, weight, bias)
-    if weight.ndim != 4:
-        raise ValueError(
-            f"{name}: weight has shape {weight.shape}, but must have 4 dimensions (out_channels, in_channels / groups, "
-            "kernel_height, kernel_width); one kernel K alone is K.reshape(1, 1, *K.shape)."
-        )
-    if input.ndim not in (3, 4):
-        raise ValueError(
-            f"{name}: input has shape {input.shape}, but must be (batch, channels, height, width) or (channels, "
-            "height, width); one image X alone is X.reshape(1, 1, *X.shape)."
-        )
 
 
 def _pad_for(padding: str, x: Tensor, weight: Tensor, stride: Pair, dilation: Pair) -> tuple[Tensor, Pair]:
