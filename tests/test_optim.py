@@ -76,7 +76,7 @@ def test_the_learning_rate_may_change_on_the_way(device: str) -> None:
     optimizer = optim.SGD([p], lr=1.0)
     (p * 1).sum().backward()
     optimizer.step()
-    optimizer.lr = 0.25
+    optimizer.param_groups[0]["lr"] = 0.25
     optimizer.step()
     assert p.item() == -0.25
 

@@ -1,27 +1,82 @@
 """Modules made of modules."""
 
-from typing import Any
+import operator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, Self
 
 from minigrad.nn.modules.module import Module
 
 
-class Sequential(Module):
-    """Modules one after the other: each gets what the one before returned."""
+class _Container(Module):
+    """Modules in an order, with names; those without a name of their own are called by their position."""
 
-    def __init__(self, *modules: Module) -> None:
-        for position, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: modules[{position}] must be a Module such as nn.ReLU(), got {module!r}.")
-            setattr(self, str(position), module)
+    def _key(self, position: int) -> str:
+        return list(self._modules)[operator.index(position)]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._modules.values()))
+
+    def __setitem__(self, position: int, module: Module) -> None:
+        self._modules[self._key(position)] = self._module(position, module)
+
+    def append(self, module: Module) -> Self:
+        self.add_module(str(len(self)), self._module(len(self), module))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        for module in modules:
+            self.append(module)
+        return self
+
+    def _module(self, position: int | str, module: Any) -> Module:
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{type(self).__name__}: modules[{position!r}] must be a Module such as nn.ReLU(), got {module!r}."
+            )
+        return module
+
+
+class Sequential(_Container):
+    """Modules one after the other: each gets what the one before returned.
+
+    Sequential(nn.Linear(2, 3), nn.ReLU()), or with names of their own: Sequential({"hidden": nn.Linear(2, 3)}).
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            for name, module in modules[0].items():
+                self.add_module(name, self._module(name, module))
+        else:
+            self.extend(modules)
 
     def forward(self, input: Any) -> Any:
-        for module in self.children():
+        for module in self:
             input = module(input)
         return input
 
-    def __getitem__(self, position: int | slice) -> Module:
-        chosen = list(self.children())[position]
-        return Sequential(*chosen) if isinstance(chosen, list) else chosen
+    def __getitem__(self, position: int | slice) -> Any:
+        if isinstance(position, slice):
+            return Sequential(dict(list(self._modules.items())[position]))  # they keep their names
+        return self._modules[self._key(position)]
 
-    def __len__(self) -> int:
-        return len(list(self.children()))
+
+class ModuleList(_Container):
+    """Modules in a list, which a forward of your own indexes or loops over."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def __getitem__(self, position: int | slice) -> Any:
+        if isinstance(position, slice):
+            return ModuleList(list(self)[position])
+        return self._modules[self._key(position)]
+
+    def _described(self) -> Iterator[tuple[str, str]]:
+        """Like neighbours together, as in "(0-2): 3 x Linear(...)"."""
+        for text, alike in groupby(super()._described(), lambda pair: pair[1]):
+            names = [name for name, _ in alike]
+            yield (names[0], text) if len(names) == 1 else (f"{names[0]}-{names[-1]}", f"{len(names)} x {text}")

@@ -1,8 +1,12 @@
-"""Module: parameters, and the parts of a network that are made of them."""
+"""Module: parameters and buffers, and the parts of a network that are made of them."""
 
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
 
+from minigrad.autograd import RemovableHandle
+from minigrad.creation import zeros
+from minigrad.dtypes import float32, float64
+from minigrad.function import no_grad
 from minigrad.tensor import Tensor
 
 
@@ -20,78 +24,326 @@ class Parameter(Tensor):
         self.requires_grad_(requires_grad)
 
 
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict(strict=False) has passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class _Hooks:
+    hooks: dict[int, Callable[..., Any]] | None = None  # as RemovableHandle keeps them
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        return iter(list((self.hooks or {}).values()))  # a hook may remove itself
+
+
 class Module:
     """A part of a network: a function with parameters.
 
-    Subclasses set parameters and modules as attributes, and define `forward`.
+    Subclasses set parameters and modules as attributes, and define `forward`. Tensors that belong to the state without
+    being learned, such as running means, are registered as buffers. (Unlike PyTorch's, a subclass need not call
+    super().__init__() first.)
     """
 
-    training = True
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, "Module | None"]
+    _transient: set[str]  # the names of buffers that are no part of state_dict()
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        self = super().__new__(cls)
+        vars(self).update(training=True, _parameters={}, _buffers={}, _modules={}, _transient=set())
+        vars(self).update(_pre_hooks=_Hooks(), _hooks=_Hooks())
+        return self
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        return self.forward(*inputs, **options)
+        for hook in self._pre_hooks:
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        output = self.forward(*inputs, **options)
+        for hook in self._hooks:
+            changed = hook(self, inputs, output)
+            output = output if changed is None else changed
+        return output
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, inputs) before each forward; what it returns, if not None, replaces the inputs."""
+        return RemovableHandle(self._pre_hooks, hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output."""
+        return RemovableHandle(self._hooks, hook)
+
+    # --- registration: parameters, buffers and modules are attributes kept in dictionaries of their own -------
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """The same as assigning the attribute; None keeps the place for a parameter that is optional."""
+        self._register(self._parameters, Parameter, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Adds a tensor that moves with the module and, if persistent, is part of state_dict(), but is not learned."""
+        self._register(self._buffers, Tensor, name, tensor)
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """The same as assigning the attribute."""
+        self._register(self._modules, Module, name, module)
+
+    def _register(self, members: dict[str, Any], kind: type, name: str, value: Any) -> None:
+        where = f"{type(self).__name__}: the name {name!r}"
+        if not isinstance(name, str):
+            raise TypeError(f"{where} must be a string.")
+        if "." in name or not name:
+            raise KeyError(f"{where} must not be empty nor contain a dot: names are joined by dots to paths.")
+        if hasattr(self, name) and name not in members:
+            raise KeyError(f"{where} is already that of another attribute; delete it first, or choose another.")
+        members[name] = self._checked(kind, name, value)
+
+    def _checked(self, kind: type, name: str, value: Any) -> Any:
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(
+                f"{type(self).__name__}.{name} must be a {kind.__name__} or None, got {type(value).__name__}. To write "
+                f"values into a tensor, use `with minigrad.no_grad():` and .copy_(); to have something else under this "
+                f"name, del it first."
+            )
+        return value
+
+    def _registries(self) -> tuple[tuple[dict[str, Any], type], ...]:
+        return (self._parameters, Parameter), (self._modules, Module), (self._buffers, Tensor)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        registries = self._registries()
+        for members, kind in registries[:2]:
+            if isinstance(value, kind) and name not in members:  # it takes the place of any other kind
+                for others in (vars(self), self._parameters, self._modules, self._buffers):
+                    others.pop(name, None)
+                self._transient.discard(name)
+                members[name] = value
+                return
+        for members, kind in registries:
+            if name in members:
+                members[name] = self._checked(kind, name, value)
+                return
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:  # for what is not found the usual way
+        for members, _ in self._registries():
+            if name in members:
+                return members[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+
+    def __delattr__(self, name: str) -> None:
+        for members, _ in self._registries():
+            if name in members:
+                del members[name]
+                self._transient.discard(name)
+                return
+        super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._parameters, *self._modules, *self._buffers]
+
+    # --- finding ----------------------------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """This module and all below it, each once, with their paths, such as "features.0"."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, _path(prefix, name), remove_duplicate)
+
+    def modules(self) -> Iterator["Module"]:
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules that are attributes of this one, each once."""
+        return _once((name, child) for name, child in self._modules.items())
 
     def children(self) -> Iterator["Module"]:
         return (child for _, child in self.named_children())
 
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a path such as "features.0"; this module for ""."""
+        for path, module in self.named_modules(remove_duplicate=False):
+            if path == target:
+                return module
+        raise AttributeError(f"{type(self).__name__} has no module {target!r}; named_modules() lists those it has.")
 
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it, each once."""
-        below = [module for child in self.children() for module in child.modules()]
-        return iter(dict.fromkeys([self, *below]))
-
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its path, such as "0.weight"; one used in two places comes once."""
-        seen: set[Parameter] = set()
-        for name, parameter in self._paths(f"{prefix}." if prefix else ""):
-            if parameter not in seen:
-                seen.add(parameter)
-                yield name, parameter
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
 
-    def _paths(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + name, value
-        for name, child in self.named_children():
-            yield from child._paths(f"{prefix}{name}.")
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def parameters(self) -> Iterator[Parameter]:
-        return (parameter for _, parameter in self.named_parameters())
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
 
-    def zero_grad(self) -> None:
-        """Forgets the gradients, so that the next backward() does not add to them."""
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _named(self, kind: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
+        modules = self.named_modules(None, prefix, once) if recurse else iter([(prefix, self)])
+        members = ((_path(path, name), it) for path, module in modules for name, it in vars(module)[kind].items())
+        return _once(members) if once else ((name, member) for name, member in members if member is not None)
+
+    # --- changing ---------------------------------------------------------------------------------------------
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets the gradients, or fills them with zeros, so that the next backward() does not add to them."""
         for parameter in self.parameters():
-            parameter.grad = None
+            zero_grad(parameter, set_to_none)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Marks every parameter as one to be learned, or not; returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
 
     def train(self, mode: bool = True) -> Self:
         """Sets training mode for this module and all below it; returns it."""
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self) -> Self:
         return self.train(False)
 
-    def to(self, target: Any) -> Self:
-        """Moves every parameter to another device or dtype, in place; returns the module."""
-        for parameter in self.parameters():
-            moved = parameter.detach().to(target)
-            if not moved.is_floating_point():
-                raise TypeError(f"Module.to: parameters must stay floating-point to be learned, got {moved.dtype}.")
-            parameter.array, parameter.device, parameter.version = moved.array, moved.device, moved.version
-            parameter.grad = None if parameter.grad is None else parameter.grad.to(target)
+    def apply(self, fn: Callable[["Module"], Any]) -> Self:
+        """Calls fn(module) for every module below this one, then for this one; returns it."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
         return self
+
+    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Self:
+        """Moves parameters and buffers, in place, to a device, a dtype or both, in any order; returns the module.
+
+        A dtype, float32 or float64, is for floating-point tensors: buffers of integers keep theirs.
+        """
+        wanted = [target for target in (*targets, device, dtype) if target is not None]
+        for target in wanted:  # all are checked before the first tensor moves
+            kind = zeros(0, device="reference").to(target).dtype
+            if kind.kind != "f":
+                raise TypeError(f"Module.to: parameters must stay floating-point to be learned, got {kind}.")
+        for tensor in [*self.parameters(), *self.buffers()]:
+            for target in wanted:
+                _move(tensor, target)
+        return self
+
+    def float(self) -> Self:
+        return self.to(float32)
+
+    def double(self) -> Self:
+        return self.to(float64)
+
+    def cpu(self) -> Self:
+        return self.to("cpu")
+
+    # --- state ------------------------------------------------------------------------------------------------
+
+    def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
+        """Every parameter and persistent buffer under its path; one used in two places is under both.
+
+        The tensors share memory with the module's: minigrad.save writes them at once; to keep them, clone() them.
+        """
+        return {prefix + name: tensor.detach() for name, tensor in self._state()}
+
+    def _state(self) -> Iterator[tuple[str, Tensor]]:
+        for path, module in self.named_modules(remove_duplicate=False):
+            for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
+                if tensor is not None and name not in module._transient:
+                    yield _path(path, name), tensor
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
+        """Copies the values of a state_dict() into the parameters and buffers of this module.
+
+        Names that are missing or unexpected are errors, or passed over and returned if not `strict`; other shapes are
+        errors in any case. Nothing is changed unless all is right.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: needs a dict of tensors by name, got {type(state_dict).__name__}.")
+        own = dict(self._state())
+        result = IncompatibleKeys([name for name in own if name not in state_dict],
+                                  [name for name in state_dict if name not in own])
+        problems = [f"{name!r} is missing" for name in result.missing_keys if strict]
+        problems += [f"{name!r} is unexpected" for name in result.unexpected_keys if strict]
+        pairs = [(name, tensor, state_dict[name]) for name, tensor in own.items() if name in state_dict]
+        for name, tensor, value in pairs:
+            if not isinstance(value, Tensor):
+                problems.append(f"{name!r} must be a tensor, got {type(value).__name__}")
+            elif not hasattr(tensor, "materialize") and value.shape != tensor.shape:
+                problems.append(f"{name!r} has shape {value.shape}, the module's {tensor.shape}")
+        if problems:
+            raise RuntimeError(
+                f"{type(self).__name__}.load_state_dict: {'; '.join(problems)}. The names and shapes must be those of "
+                "state_dict(); strict=False passes over missing and unexpected names."
+            )
+        with no_grad():
+            for _, tensor, value in pairs:
+                if hasattr(tensor, "materialize"):  # of a lazy module that has not seen its first input
+                    tensor.materialize(value.shape)
+                tensor.copy_(value.to(tensor.device))
+        return result
+
+    # --- printing ---------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
         """The arguments to show in repr()."""
         return ""
 
+    def _described(self) -> Iterator[tuple[str, str]]:
+        return ((name, repr(child)) for name, child in self._modules.items())
+
     def __repr__(self) -> str:
-        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
-        body = "\n" + "\n".join(lines) + "\n" if lines else self.extra_repr()
+        extra = self.extra_repr().splitlines()
+        children = [f"({name}): {text}".replace("\n", "\n  ") for name, text in self._described()]
+        lines = extra + children
+        body = "\n  " + "\n  ".join(lines) + "\n" if children or len(extra) > 1 else "".join(extra)
         return f"{type(self).__name__}({body})"
+
+
+def _path(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _once(members: Any) -> Iterator[tuple[str, Any]]:
+    """The (name, member) pairs without None and without members that came before."""
+    seen: set[Any] = {None}
+    for name, member in members:
+        if member not in seen:
+            seen.add(member)
+            yield name, member
+
+
+def _move(tensor: Tensor, target: Any) -> None:
+    """Gives `tensor` and its gradient another device or dtype in place; integers keep their dtype."""
+    moved = Tensor(tensor.array, tensor.device).to(target)
+    if moved.dtype == tensor.dtype or tensor.is_floating_point():
+        grad = None if tensor.grad is None else tensor.grad.to(target)
+        tensor.array, tensor.device, tensor.version = moved.array, moved.device, moved.version
+        tensor.grad = grad
+
+
+def zero_grad(tensor: Tensor, set_to_none: bool) -> None:
+    """Forgets the gradient of `tensor`, or fills it with zeros."""
+    grad = None if set_to_none or tensor.grad is None else tensor.grad.detach().zero_()
+    tensor.grad = grad
