@@ -7,7 +7,7 @@
     x.grad                                  # tensor([2., 4., 6.])
 """
 
-from minigrad import nn, optim
+from minigrad import nn, optim, utils
 from minigrad.arguments import explain_arguments as _explain_arguments  # no public name
 from minigrad.autograd import grad
 from minigrad.backends import get_backend
@@ -39,6 +39,7 @@ from minigrad.random import (
     Generator, get_rng_state, manual_seed, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm,
     set_rng_state,
 )  # fmt: skip
+from minigrad.serialization import load, save
 from minigrad.tensor import Tensor
 
 __version__ = "0.1.0"
@@ -51,14 +52,15 @@ __all__ = [  # what type checkers let users of a typed package import
     "equal", "exp", "eye", "flatten", "flip", "float32", "float64", "floor", "floor_divide", "from_dlpack",
     "from_numpy", "full", "full_like", "gather", "ge", "get_backend", "get_default_device", "get_num_threads",
     "get_rng_state", "grad", "gradcheck", "gradgradcheck", "gt", "index_select", "int32", "int64",
-    "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "le", "linspace", "log", "log1p", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "manual_seed", "masked_fill", "masked_select",
-    "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "mv", "narrow", "ne", "neg", "nn", "no_grad",
-    "nonzero", "norm", "normal", "ones", "ones_like", "optim", "outer", "permute", "positive", "pow", "prod",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal", "relu",
-    "remainder", "reshape", "round", "select", "set_default_device", "set_num_threads", "set_rng_state", "sigmoid",
-    "sign", "sin", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "take_along_dim", "tanh",
-    "tensor", "transpose", "uint8", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
+    "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "le", "linspace", "load", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "manual_seed", "masked_fill",
+    "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "mv", "narrow", "ne", "neg",
+    "nn", "no_grad", "nonzero", "norm", "normal", "ones", "ones_like", "optim", "outer", "permute", "positive",
+    "pow", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal",
+    "relu", "remainder", "reshape", "round", "save", "select", "set_default_device", "set_num_threads",
+    "set_rng_state", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum",
+    "take_along_dim", "tanh", "tensor", "transpose", "uint8", "unbind", "unsqueeze", "utils", "var", "where",
+    "zeros", "zeros_like",
 ]
 
 _explain_arguments(globals())

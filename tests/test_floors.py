@@ -26,14 +26,17 @@ FLOORS = [
     ["tensor"],
     ["creation"],
     ["random"],
-    ["nn.functional.arguments", "nn.init", "optim", "gradcheck"],
+    ["nn.functional.arguments", "nn.init", "nn.utils", "gradcheck", "serialization", "utils.data"],
     ["nn.functional.convolution", "nn.functional.linear", "nn.functional.loss", "nn.functional.resizing"],
     ["nn.functional"],
     ["nn.modules.module"],
-    ["nn.modules.activation", "nn.modules.container", "nn.modules.linear"],
+    ["nn.modules.activation", "nn.modules.container", "nn.modules.linear", "optim.optimizer"],
+    ["optim.adam", "optim.lr_scheduler", "optim.sgd"],
+    ["optim"],
     ["nn.modules.convolution"],
+    ["nn.modules.lazy"],
     ["nn.modules"],
-    ["nn"],
+    ["nn", "utils"],
     ["minigrad"],
 ]
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -42,7 +45,7 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 OUTSIDE = {"backends.cpu": ["minigrad_ext"], "backends.opencl_runtime": ["pyopencl"]}
 
 SHARED = ["backends", "backends.base", "backends.geometry", "backends.threads"]  # what others may import
-LOADS_LATE = ["backends"]  # a back end is imported when it is first asked for
+LOADS_LATE = ["backends", "serialization"]  # what only some need is imported when it is first asked for
 ANNOTATES = {"function": "tensor"}  # a name for type checkers, imported under `if TYPE_CHECKING:`
 KNOW_NO_DEVICE = ["function", "autograd", "ops"]  # to them, back ends are all the same
 

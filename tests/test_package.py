@@ -50,7 +50,7 @@ def test_opencl_kernels_are_installed():
     assert resources.files("minigrad_ext").joinpath("conv2d.cl").is_file()
 
 
-@pytest.mark.parametrize("module", ["minigrad_ext", "pyopencl", "matplotlib"])
+@pytest.mark.parametrize("module", ["minigrad_ext", "pyopencl", "matplotlib", "safetensors"])
 def test_import_does_not_bring_in(module):
     """`import minigrad` needs NumPy alone: back ends are loaded when they are first asked for, plotting never is."""
     program = f"import sys, minigrad; sys.exit({module!r} in sys.modules)"
@@ -59,6 +59,6 @@ def test_import_does_not_bring_in(module):
 
 def test_every_public_name_is_exported_to_type_checkers():
     """In a typed package they let users import what `__all__` names, and nothing else."""
-    modules = {name for name, value in vars(minigrad).items() if isinstance(value, type(minigrad))} - {"nn", "optim"}
+    modules = {name for name, value in vars(minigrad).items() if isinstance(value, type(minigrad))} - {"nn", "optim", "utils"}
     public = {name for name in vars(minigrad) if not name.startswith("_")} - modules
     assert sorted(minigrad.__all__) == sorted(public)
