@@ -49,7 +49,7 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
 
 def load(path: str | PathLike[str], device: str | Backend | None = None) -> Any:
     """What `save` has written, or another library as safetensors, its tensors on `device` ("cpu" unless told)."""
-    backend = get_backend("cpu" if device is None else device) if not isinstance(device, Backend) else device
+    backend = get_backend("cpu" if device is None else device)
     with Path(path).open("rb"):  # the usual errors, where there is no file
         safe_open = _safetensors("safetensors").safe_open
     try:

@@ -11,8 +11,8 @@ class Adam(Optimizer):
     """Steps of about lr in each coordinate, from running means of the gradient and of its square:
 
         g <- grad + weight_decay * p                   (grad is -grad if maximize)
-        m <- beta1 * m + (1 - beta1) * g               (0 before the first step)
-        v <- beta2 * v + (1 - beta2) * g^2             (its largest value so far in the next line, if amsgrad)
+        m <- m + (1 - beta1) * (g - m)                 (0 before the first step)
+        v <- v + (1 - beta2) * (g^2 - v)               (its largest value so far in the next line, if amsgrad)
         p <- p - lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps)         at step t = 1, 2, ...
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2015).
@@ -50,8 +50,9 @@ class Adam(Optimizer):
             zeros = gradient.new_zeros(gradient.shape)
             state.update(step=0, exp_avg=zeros, exp_avg_sq=zeros)  # neither is written in place
         step = state["step"] = state["step"] + 1
-        mean = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * gradient
-        square = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * gradient * gradient
+        mean, square = state["exp_avg"], state["exp_avg_sq"]
+        mean = state["exp_avg"] = mean + (1 - beta1) * (gradient - mean)
+        square = state["exp_avg_sq"] = square + (1 - beta2) * (gradient * gradient - square)
         if group["amsgrad"]:
             square = state["max_exp_avg_sq"] = square.maximum(state.get("max_exp_avg_sq", square))
         unbias = (1 - beta2**step) ** 0.5  # taken into the numbers: one pass over the elements less

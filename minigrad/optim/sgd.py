@@ -35,12 +35,15 @@ class SGD(Optimizer):
         super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize})
 
     def update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
+        momentum, damping = group["momentum"], 1 - group["dampening"]
         if group["weight_decay"]:
             gradient = gradient + group["weight_decay"] * parameter
         if momentum:
             before = state.get("momentum_buffer")
-            velocity = gradient.clone() if before is None else momentum * before + (1 - group["dampening"]) * gradient
+            if before is None:
+                velocity = gradient.clone()
+            else:
+                velocity = momentum * before + (gradient if damping == 1 else damping * gradient)
             state["momentum_buffer"] = velocity
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
         parameter -= group["lr"] * gradient

@@ -234,19 +234,21 @@ class Module:
         fn(self)
         return self
 
-    def to(self, *targets: Any, device: Any = None, dtype: Any = None) -> Self:
-        """Moves parameters and buffers, in place, to a device, a dtype or both, in any order; returns the module.
+    def to(self, target: Any = None, dtype: Any = None, *, device: Any = None) -> Self:
+        """Moves parameters and buffers, in place, as Tensor.to does: to(device), to(dtype), to(device, dtype).
 
         A dtype, float32 or float64, is for floating-point tensors: buffers of integers keep theirs.
         """
-        wanted = [target for target in (*targets, device, dtype) if target is not None]
-        for target in wanted:  # all are checked before the first tensor moves
-            kind = zeros(0, device="reference").to(target).dtype
-            if kind.kind != "f":
-                raise TypeError(f"Module.to: parameters must stay floating-point to be learned, got {kind}.")
+        kind = zeros(0, device="reference").to(target, dtype, device=device).dtype  # all is checked before any moves
+        if kind.kind != "f":
+            raise TypeError(f"Module.to: parameters must stay floating-point to be learned, got {kind}.")
         for tensor in [*self.parameters(), *self.buffers()]:
-            for target in wanted:
-                _move(tensor, target)
+            before = Tensor(tensor.array, tensor.device)
+            moved = before.to(target, dtype, device=device)
+            moved = moved if before.is_floating_point() else before.to(moved.device)
+            grad = None if tensor.grad is None else tensor.grad.to(moved.device, moved.dtype)
+            tensor.array, tensor.device, tensor.version = moved.array, moved.device, moved.version
+            tensor.grad = grad
         return self
 
     def float(self) -> Self:
@@ -332,15 +334,6 @@ def _once(members: Any) -> Iterator[tuple[str, Any]]:
         if member not in seen:
             seen.add(member)
             yield name, member
-
-
-def _move(tensor: Tensor, target: Any) -> None:
-    """Gives `tensor` and its gradient another device or dtype in place; integers keep their dtype."""
-    moved = Tensor(tensor.array, tensor.device).to(target)
-    if moved.dtype == tensor.dtype or tensor.is_floating_point():
-        grad = None if tensor.grad is None else tensor.grad.to(target)
-        tensor.array, tensor.device, tensor.version = moved.array, moved.device, moved.version
-        tensor.grad = grad
 
 
 def zero_grad(tensor: Tensor, set_to_none: bool) -> None:
