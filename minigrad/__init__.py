@@ -22,7 +22,7 @@ from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.nn.functional import corr2d
 from minigrad.ops.elementwise import (
     abs, add, allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
-    ceil, clamp, cos, div, eq, equal, exp, floor, floor_divide, ge, gt, isclose, isfinite, isinf, isnan, le, log,
+    ceil, clamp, cos, div, eq, equal, erf, exp, floor, floor_divide, ge, gt, isclose, isfinite, isinf, isnan, le, log,
     log1p, logical_and, logical_not, logical_or, logical_xor, lt, masked_fill, masked_select, maximum, minimum,
     mul, ne, neg, positive, pow, reciprocal, relu, remainder, round, sigmoid, sign, sin, sqrt, square, sub, tanh,
     where,
@@ -49,7 +49,7 @@ __all__ = [  # what type checkers let users of a typed package import
     "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bitwise_and", "bitwise_left_shift", "bitwise_not",
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "chunk",
     "clamp", "concatenate", "corr2d", "cos", "cumsum", "div", "dot", "empty", "empty_like", "enable_grad", "eq",
-    "equal", "exp", "eye", "flatten", "flip", "float32", "float64", "floor", "floor_divide", "from_dlpack",
+    "equal", "erf", "exp", "eye", "flatten", "flip", "float32", "float64", "floor", "floor_divide", "from_dlpack",
     "from_numpy", "full", "full_like", "gather", "ge", "get_backend", "get_default_device", "get_num_threads",
     "get_rng_state", "grad", "gradcheck", "gradgradcheck", "gt", "index_select", "int32", "int64",
     "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "le", "linspace", "load", "log", "log1p",

@@ -575,6 +575,7 @@ class Tensor:
     relu = elementwise.relu
     sigmoid = elementwise.sigmoid
     tanh = elementwise.tanh
+    erf = elementwise.erf
     maximum = elementwise.maximum
     minimum = elementwise.minimum
     clamp = elementwise.clamp

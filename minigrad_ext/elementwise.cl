@@ -71,6 +71,7 @@ MAP_VECTOR(exp, exp(x))
 MAP_VECTOR(log, log(x))
 MAP_VECTOR(log1p, log1p(x))
 MAP_VECTOR(tanh, tanh(x))
+MAP_VECTOR(erf, erf(x))
 MAP_VECTOR(sigmoid, (x < 0 ? exp(-fabs(x)) : (vector)1) / (1 + exp(-fabs(x)))) // exp never overflows
 
 real power(const real x, const real y)

@@ -116,6 +116,10 @@ class Backend(ABC):
         """(e^x - e^-x) / (e^x + e^-x), without overflow"""
 
     @abstractmethod
+    def erf(self, x: Array) -> Array:
+        """2 / sqrt(pi) * the integral of e^-t^2 from 0 to x"""
+
+    @abstractmethod
     def add(self, x: Array, y: Array) -> Array:
         """x + y"""
 

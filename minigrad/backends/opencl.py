@@ -106,6 +106,7 @@ class OpenCL(Backend):
     relu = _elementwise("relu", "fiub")
     sigmoid = _elementwise("sigmoid", "f")
     tanh = _elementwise("tanh", "f")
+    erf = _elementwise("erf", "f")
     add = _elementwise("add", "fiub")
     sub = _elementwise("sub", "fiu")
     mul = _elementwise("mul", "fiub")

@@ -1,5 +1,6 @@
 """Operations that treat each element by itself. Operands are broadcast to one shape first (`reduce.broadcast`)."""
 
+import math
 from math import inf
 from typing import Any, TypeAlias, overload
 
@@ -238,6 +239,22 @@ class Tanh(Function):
 def tanh(input: Tensor) -> Tensor:
     """y = tanh x, dx = dy * (1 - y^2)."""
     return Tanh()(as_float(input))
+
+
+class Erf(Function):
+    saves_inputs = "all"
+
+    def forward(self, x: Array) -> Array:
+        return self.device.erf(x)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy * exp(-x * x) * (2 / math.sqrt(math.pi))
+
+
+def erf(input: Tensor) -> Tensor:
+    """y = 2 / sqrt(pi) * the integral of e^-t^2 from 0 to x, dx = dy * 2 / sqrt(pi) * e^-x^2."""
+    return Erf()(as_float(input))
 
 
 # --- two operands ------------------------------------------------------------------------------------------

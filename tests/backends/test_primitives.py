@@ -292,6 +292,7 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "relu": (ALL, one),
     "sigmoid": (FLOATS, one),
     "tanh": (FLOATS, one),
+    "erf": (FLOATS, one),
     "add": (ALL, two),
     "sub": (NUMBERS, two),
     "mul": (ALL, two),
@@ -325,7 +326,7 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "conv2d_weight_grad": (FLOATS, convolutions("x_shape", "y_shape")),
 }
 # The others are exact, or rounded as IEEE 754 prescribes.
-ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "power"}
+ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power"}
 
 
 # --- comparing ---------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ CASES: dict[str, tuple] = {
     "relu": (minigrad.relu, (2, 3), well_apart),
     "sigmoid": (minigrad.sigmoid, (2, 3)),
     "tanh": (minigrad.tanh, (2, 3)),
+    "erf": (minigrad.erf, (2, 3)),
     "add": (lambda x, y: x + y, (2, 3), (2, 3)),
     "add, broadcast": (lambda x, y: x + y, (2, 1), (3,)),
     "add, scalar": (lambda x: 1.5 + x, (2, 3)),

@@ -9,6 +9,15 @@ from minigrad.tensor import Tensor
 IntOrPair = int | Sequence[int]
 
 
+def single(name: str, argument: str, value: IntOrPair) -> int:
+    """An int, alone or as a sequence of one."""
+    try:
+        (number,) = integers(name, tuple(value) if isinstance(value, Iterable) else (value,))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {argument}={value!r} must be an int.") from None
+    return number
+
+
 def pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
     try:
@@ -44,15 +53,38 @@ def check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -
             )
 
 
-def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, axes: str) -> None:
+    """`axes` names those of an image, such as "height, width", which come last in input and weight."""
     check_alike(name, input, weight, bias)
-    if weight.ndim != 4:
+    rank = len(axes.split(", "))
+    if weight.ndim != 2 + rank:
+        kernel = ", ".join(f"kernel_{axis}" for axis in axes.split(", "))
         raise ValueError(
-            f"{name}: weight has shape {weight.shape}, but must have 4 dimensions (out_channels, in_channels / groups, "
-            "kernel_height, kernel_width); one kernel K alone is K.reshape(1, 1, *K.shape)."
+            f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, in_channels / "
+            f"groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape)."
         )
-    if input.ndim not in (3, 4):
+    check_batched(name, input, axes)
+
+
+def check_batched(name: str, input: Tensor, axes: str = "height, width") -> None:
+    rank = 1 + len(axes.split(", "))
+    if input.ndim not in (rank, rank + 1):
         raise ValueError(
-            f"{name}: input has shape {input.shape}, but must be (batch, channels, height, width) or (channels, "
-            "height, width); one image X alone is X.reshape(1, 1, *X.shape)."
+            f"{name}: input has shape {input.shape}, but must be (batch, channels, {axes}) or (channels, {axes}); one "
+            "image X alone is X.reshape(1, 1, *X.shape)."
         )
+
+
+def batched(input: Tensor, rank: int = 4) -> Tensor:
+    """`input` with a batch axis in front, if it had none."""
+    return input if input.ndim == rank else input.unsqueeze(0)
+
+
+def unbatched(result: Tensor, input: Tensor, rank: int = 4) -> Tensor:
+    """`result` without the batch axis that `batched` gave to `input`."""
+    return result if input.ndim == rank else result.squeeze(0)
+
+
+def written(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    """`result`; in the memory of `input`, if it is to be done in place."""
+    return input.copy_(result) if inplace else result

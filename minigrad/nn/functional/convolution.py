@@ -1,8 +1,12 @@
 """Convolution, its transpose, and the windows it looks at."""
 
-from minigrad.backends.geometry import Pair, conv_geometry, transposed_geometry
-from minigrad.nn.functional.arguments import IntOrPair, check_floats, check_images, pair
-from minigrad.ops import conv, index
+from math import prod
+
+from minigrad.backends.geometry import ConvGeometry, Pair, conv_geometry, transposed_geometry
+from minigrad.nn.functional.arguments import (
+    IntOrPair, batched, check_batched, check_floats, check_images, pair, single, unbatched,
+)  # fmt: skip
+from minigrad.ops import conv, index, window
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
@@ -39,16 +43,29 @@ def conv2d(
 
     Source: Dive into Deep Learning, section "Convolutions for Images"; torch.nn.functional.conv2d for the conventions.
     """
-    check_images("conv2d", input, weight, bias)
-    (groups,) = integers("conv2d: groups", [groups])
+    check_images("conv2d", input, weight, bias, "height, width")
     strides, dilations = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
-    x = input if input.ndim == 4 else input.unsqueeze(0)
-    if isinstance(padding, str):
-        x, paddings = _pad_for(padding, x, weight, strides, dilations)
-    else:
-        paddings = pair("conv2d", "padding", padding)
-    geometry = conv_geometry("conv2d", x.shape, weight.shape, strides, paddings, dilations, groups)
-    return _finish("conv2d", conv.conv2d(x, weight, geometry), bias, input)
+    paddings = padding if isinstance(padding, str) else pair("conv2d", "padding", padding)
+    return unbatched(_convolved("conv2d", batched(input), weight, bias, strides, paddings, dilations, groups), input)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair | str = 0,
+    dilation: IntOrPair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """conv2d of images of height 1: input (batch, in_channels, width) or without batch, weight (out_channels,
+    in_channels / groups, kernel_width), the other arguments as in conv2d with one number each.
+    """
+    check_images("conv1d", input, weight, bias, "width")
+    strides, dilations = (1, single("conv1d", "stride", stride)), (1, single("conv1d", "dilation", dilation))
+    paddings = padding if isinstance(padding, str) else (0, single("conv1d", "padding", padding))
+    x, w = batched(input, 3).unsqueeze(2), weight.unsqueeze(2)
+    return unbatched(_convolved("conv1d", x, w, bias, strides, paddings, dilations, groups).squeeze(2), input, 3)
 
 
 def conv_transpose2d(
@@ -79,16 +96,16 @@ def conv_transpose2d(
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
     """
-    check_images("conv_transpose2d", input, weight, bias)
+    check_images("conv_transpose2d", input, weight, bias, "height, width")
     (groups,) = integers("conv_transpose2d: groups", [groups])
-    y = input if input.ndim == 4 else input.unsqueeze(0)
+    y = batched(input)
     strides, paddings = pair("conv_transpose2d", "stride", stride), pair("conv_transpose2d", "padding", padding)
     extras = pair("conv_transpose2d", "output_padding", output_padding)
     dilations = pair("conv_transpose2d", "dilation", dilation)
     geometry = transposed_geometry(
         "conv_transpose2d", y.shape, weight.shape, strides, paddings, extras, dilations, groups
     )
-    return _finish("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias, input)
+    return unbatched(_biased("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias), input)
 
 
 def corr2d(X: Tensor, K: Tensor) -> Tensor:
@@ -116,46 +133,89 @@ def unfold(
     row-major order of the window's place, rows in row-major order of (channel, u, v).
     """
     check_floats("unfold", input)
-    if input.ndim not in (3, 4):
-        raise ValueError(f"unfold: input must be (batch, channels, height, width), got shape {input.shape}.")
-    names = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
-    kernel, dilations, paddings, strides = (pair("unfold", name, value) for name, value in names.items())
-    x = input if input.ndim == 4 else input.unsqueeze(0)
-    w_shape = (1, x.shape[1], *kernel)
-    height, width = conv_geometry("unfold", x.shape, w_shape, strides, paddings, dilations, 1).y_shape[2:]
-    x = index.pad(x, [(0, 0), (0, 0), (paddings[0], paddings[0]), (paddings[1], paddings[1])])
-    rows, columns = slice(0, height * strides[0], strides[0]), slice(0, width * strides[1], strides[1])
-    taps = [
-        x[:, :, u * dilations[0] :, v * dilations[1] :][:, :, rows, columns]
-        for u in range(kernel[0])
-        for v in range(kernel[1])
-    ]
-    windows = index.stack(taps, dim=2).reshape(x.shape[0], x.shape[1] * kernel[0] * kernel[1], height * width)
-    return windows if input.ndim == 4 else windows.squeeze(0)
+    check_batched("unfold", input)
+    x = batched(input)
+    geometry = _window_geometry("unfold", x.shape, kernel_size, dilation, padding, stride)
+    return unbatched(window.unfold(x, geometry).flatten(3).flatten(1, 2), input)
 
 
-def _pad_for(padding: str, x: Tensor, weight: Tensor, stride: Pair, dilation: Pair) -> tuple[Tensor, Pair]:
+def fold(
+    input: Tensor,
+    output_size: IntOrPair,
+    kernel_size: IntOrPair,
+    dilation: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    stride: IntOrPair = 1,
+) -> Tensor:
+    """unfold's columns back at their places in an image of output_size = (height, width); where windows overlap, they
+    add up. It is the gradient of unfold.
+
+    Input (batch, channels * kh * kw, windows) or without batch; result (batch, channels, height, width).
+    """
+    check_floats("fold", input)
+    (height, width), taps = pair("fold", "output_size", output_size), prod(pair("fold", "kernel_size", kernel_size))
+    if input.ndim not in (2, 3) or taps < 1 or input.shape[-2] % taps:
+        raise ValueError(
+            f"fold: input has shape {input.shape}, but must be (batch, channels * {taps}, windows) for "
+            f"kernel_size={kernel_size}."
+        )
+    y = batched(input, 3)
+    shape = (y.shape[0], y.shape[1] // taps, height, width)
+    geometry = _window_geometry("fold", shape, kernel_size, dilation, padding, stride)
+    windows = geometry.y_shape[2:]
+    if y.shape[2] != prod(windows):
+        raise ValueError(
+            f"fold: input {input.shape} has {y.shape[2]} windows, but an image of output_size={output_size} has {windows}."
+        )
+    return unbatched(window.fold(y.reshape(*shape[:2], taps, *windows), geometry), input, 3)
+
+
+def _window_geometry(
+    name: str, shape: tuple[int, ...], kernel: IntOrPair, dilation: IntOrPair, padding: IntOrPair, stride: IntOrPair
+) -> ConvGeometry:
+    names = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    kernel, strides, paddings, dilations = (pair(name, argument, value) for argument, value in names.items())
+    return conv_geometry(name, shape, (1, shape[1], *kernel), strides, paddings, dilations, 1)
+
+
+def _convolved(
+    name: str,
+    x: Tensor,
+    w: Tensor,
+    bias: Tensor | None,
+    stride: Pair,
+    padding: Pair | str,
+    dilation: Pair,
+    groups: int,
+) -> Tensor:
+    (groups,) = integers(f"{name}: groups", [groups])
+    if isinstance(padding, str):
+        x, padding = _pad_for(name, padding, x, w, stride, dilation)
+    geometry = conv_geometry(name, x.shape, w.shape, stride, padding, dilation, groups)
+    return _biased(name, conv.conv2d(x, w, geometry), bias)
+
+
+def _pad_for(name: str, padding: str, x: Tensor, weight: Tensor, stride: Pair, dilation: Pair) -> tuple[Tensor, Pair]:
     """Padding by name, as numbers that are equal on both sides; an odd one out is added to the image right away."""
     if padding == "valid":
         return x, (0, 0)
     if padding != "same":
-        raise ValueError(f"conv2d: padding={padding!r} must be an int, a pair of ints, 'valid' or 'same'.")
+        raise ValueError(f"{name}: padding={padding!r} must be an int, a pair of ints, 'valid' or 'same'.")
     if stride != (1, 1):
-        raise ValueError(f"conv2d: padding='same' needs stride 1, got {stride}; give the padding as numbers.")
+        raise ValueError(f"{name}: padding='same' needs stride 1, got {stride}; give the padding as numbers.")
     totals = [dilation[axis] * (weight.shape[2 + axis] - 1) for axis in (0, 1)]
     if totals[0] % 2 or totals[1] % 2:
         x = index.pad(x, [(0, 0), (0, 0), (0, totals[0] % 2), (0, totals[1] % 2)])
     return x, (totals[0] // 2, totals[1] // 2)
 
 
-def _finish(name: str, y: Tensor, bias: Tensor | None, input: Tensor) -> Tensor:
-    """Adds the bias to every place of its channel, and takes the batch axis off again if the input had none."""
-    if bias is not None:
-        channels = y.shape[1]
-        if bias.shape != (channels,):
-            raise ValueError(
-                f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected "
-                f"({channels},)."
-            )
-        y = y + bias.reshape(channels, 1, 1)
-    return y if input.ndim == 4 else y.squeeze(0)
+def _biased(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
+    """Adds the bias to every place of its channel."""
+    if bias is None:
+        return y
+    channels = y.shape[1]
+    if bias.shape != (channels,):
+        raise ValueError(
+            f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected ({channels},)."
+        )
+    return y + bias.reshape(channels, 1, 1)

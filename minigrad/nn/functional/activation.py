@@ -1,0 +1,96 @@
+"""Activations: functions of each element by itself, and softmax."""
+
+import math
+from typing import Any
+
+from minigrad.creation import rand
+from minigrad.dtypes import as_dtype, float64
+from minigrad.nn.functional.arguments import check_floats, check_tensors, written
+from minigrad.ops import elementwise
+from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid, tanh, where
+from minigrad.tensor import Tensor
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = max(x, 0), dx = dy where x > 0, else 0. NaN passes through."""
+    check_tensors("relu", input)
+    return written(input, elementwise.relu(input), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """y = x where x > 0, else negative_slope * x."""
+    check_floats("leaky_relu", input)
+    return written(input, where(input > 0, input, input * negative_slope), inplace)
+
+
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
+    """y = x * P(normal number < x) = x / 2 * (1 + erf(x / sqrt(2))); with approximate='tanh' nearly that:
+    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))).
+
+    Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016).
+    """
+    check_floats("gelu", input)
+    if approximate == "none":
+        return input * 0.5 * (1 + erf(input * math.sqrt(0.5)))
+    if approximate != "tanh":
+        raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'.")
+    return input * 0.5 * (1 + tanh((input + 0.044715 * input**3) * math.sqrt(2 / math.pi)))
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = x / (1 + e^-x), also known as swish."""
+    check_floats("silu", input)
+    return written(input, input * sigmoid(input), inplace)
+
+
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """y = log(1 + e^(beta x)) / beta; x itself where beta x > threshold, where the two are the same."""
+    check_floats("softplus", input)
+    scaled = input * beta
+    linear = scaled > threshold
+    return where(linear, input, log1p(exp(where(linear, 0, scaled))) / beta)
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(1 / (1 + e^-x)) = min(x, 0) - log(1 + e^-|x|). Both choices are made alike at 0, so dx is right there too."""
+    negative = x < 0
+    return where(negative, x, 0) - log1p(exp(where(negative, x, -x)))
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """y = e^x / (the sum of e^x along dim), in `dtype` if it is given."""
+    powers = exp(_shifted("softmax", input, dim, dtype))
+    return powers / powers.sum(dim, keepdim=True)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """y = log(softmax(x)) = x - log(the sum of e^x along dim), also where softmax is too small to be told from 0."""
+    shifted = _shifted("log_softmax", input, dim, dtype)
+    return shifted - log(exp(shifted).sum(dim, keepdim=True))
+
+
+def _shifted(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    """x less its largest element, which changes no softmax and keeps e^x from overflowing."""
+    check_tensors(name, input)
+    if dim is None:
+        raise TypeError(f"{name}: needs dim, along which the results add up to 1; for scores (batch, classes) dim=1.")
+    x = input if dtype is None else input.to(as_dtype(dtype))
+    check_floats(name, x)
+    return x - x.detach().amax(dim, keepdim=True)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """y = 0 with probability p, else x / (1 - p), so that means stay as they are; x itself if not training.
+
+    The random numbers are those of minigrad.manual_seed's generator, the same on every device.
+
+    Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+    """
+    check_floats("dropout", input)
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p={p} must be a probability, from 0 to 1.")
+    if not training:
+        return input
+    kept = rand(input.shape, dtype=float64, device="reference") >= p
+    factors = kept.to(input.dtype).to(input.device) * (1 / (1 - p) if p < 1 else 0.0)
+    return written(input, input * factors, inplace)

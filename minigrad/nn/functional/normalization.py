@@ -1,0 +1,93 @@
+"""Normalization: mean 0 and variance 1, of each channel over the batch, or of each sample over its features."""
+
+from collections.abc import Sequence
+from math import prod
+
+from minigrad.function import no_grad
+from minigrad.nn.functional.arguments import check_floats
+from minigrad.ops.shape import integers, unpacked
+from minigrad.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, all of them (channels,), for x (batch, channels, ...).
+
+    When training, mean and var (divided by n, the number of elements) are those of each channel of x, and the running
+    ones are moved towards them in place: running = (1 - momentum) * running + momentum * (mean, or var * n / (n - 1)).
+    Else they are the running ones.
+
+    Source: Ioffe and Szegedy, "Batch normalization" (2015).
+    """
+    if input.ndim < 2:
+        raise ValueError(f"batch_norm: input has shape {input.shape}, but must be (batch, channels, ...).")
+    size = (input.shape[1],)
+    _check_shapes("batch_norm", input, size, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    column = (*size, *[1] * (input.ndim - 2))  # beside the axes behind the channels
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: needs running_mean and running_var when not training.")
+        return _scaled(input - running_mean.reshape(column), running_var.reshape(column), eps, weight, bias, column)
+    axes = (0, *range(2, input.ndim))
+    count = prod([input.shape[axis] for axis in axes])
+    if count == 1:
+        raise ValueError(f"batch_norm: input {input.shape} has one value per channel, which has no variance.")
+    mean = input.mean(axes, keepdim=True)
+    centred = input - mean
+    var = (centred * centred).mean(axes, keepdim=True)
+    with no_grad():
+        for running, now in ((running_mean, mean), (running_var, var * (count / max(1, count - 1)))):
+            if running is not None:
+                running.copy_(running * (1 - momentum) + now.reshape(size) * momentum)
+    return _scaled(centred, var, eps, weight, bias, column)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and var over the last axes of x, which have the sizes
+    `normalized_shape`, as weight and bias have.
+
+    Source: Ba, Kiros and Hinton, "Layer normalization" (2016).
+    """
+    shape = integers("layer_norm: normalized_shape", unpacked((normalized_shape,)))
+    _check_shapes("layer_norm", input, shape, weight=weight, bias=bias)
+    if not shape or input.shape[-len(shape) :] != shape:
+        raise ValueError(f"layer_norm: input {input.shape} does not end in normalized_shape={shape}.")
+    axes = tuple(range(input.ndim - len(shape), input.ndim))
+    centred = input - input.mean(axes, keepdim=True)
+    return _scaled(centred, (centred * centred).mean(axes, keepdim=True), eps, weight, bias, shape)
+
+
+def _scaled(
+    centred: Tensor, var: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None, shape: Shape
+) -> Tensor:
+    factor = (var + eps) ** -0.5
+    y = centred * (factor if weight is None or factor.shape[:-1] != () and False else factor)
+    y = y if weight is None else y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+def _check_shapes(name: str, input: Tensor, shape: Shape, **others: Tensor | None) -> None:
+    given = {argument: tensor for argument, tensor in others.items() if tensor is not None}
+    check_floats(name, input, *given.values())
+    for argument, tensor in given.items():
+        if tensor.shape != shape or tensor.device is not input.device:
+            raise ValueError(
+                f"{name}: {argument} is {tensor.shape} on {tensor.device}, but must be {shape} on {input.device}, as "
+                f"input is {input.shape}."
+            )

@@ -1,0 +1,159 @@
+"""Windows: what a kernel of some size meets as it steps over an image, without any weights.
+
+Row (i, j) of the windows and tap (u, v) meet element h = i * stride - padding + u * dilation, k likewise, of the image
+(see ConvGeometry); beyond its border there is nothing. Two pairs of Functions, in each of which one is the other's
+gradient: all elements of all windows (Unfold, Fold), and one chosen element of each (Pick, Spread). A maximum is picked.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.backends.geometry import ConvGeometry
+from minigrad.function import Array, Function, Tensor
+
+Key = tuple[Any, ...]
+Shape = tuple[int, ...]
+Places = npt.NDArray[np.int32]
+
+
+def _meetings(geometry: ConvGeometry, axis: int, tap: int) -> tuple[slice, slice]:
+    """Which elements of the image `tap` meets along this axis, and in which windows."""
+    stride, offset = geometry.stride[axis], tap * geometry.dilation[axis] - geometry.padding[axis]
+    size, windows = geometry.x_shape[2 + axis], geometry.y_shape[2 + axis]
+    first, end = max(0, -(offset // stride)), min(windows, (size - 1 - offset) // stride + 1)
+    if first >= end:
+        return slice(0, 0), slice(0, 0)
+    return slice(first * stride + offset, (end - 1) * stride + offset + 1, stride), slice(first, end)
+
+
+def _taps(geometry: ConvGeometry) -> Iterator[tuple[int, Key, Key]]:
+    """Every tap that meets the image at all, in row-major order: its number, where in x, and where in y."""
+    _, _, height, width = geometry.w_shape
+    for u in range(height):
+        rows, i = _meetings(geometry, 0, u)
+        for v in range(width):
+            columns, j = _meetings(geometry, 1, v)
+            if rows.stop and columns.stop:
+                yield u * width + v, (..., rows, columns), (..., i, j)
+
+
+class _Windows(Function):
+    def __init__(self, geometry: ConvGeometry) -> None:
+        self.geometry = geometry
+
+    def zeros(self, shape: Shape, like: Array) -> Array:
+        return self.device.full(shape, 0, like.dtype)
+
+    def add(self, x: Array, key: Key, part: Array) -> None:
+        """x[key] += part"""
+        self.device.assign(x, key, self.device.add(self.device.getitem(x, key), part))
+
+
+class Unfold(_Windows):
+    def forward(self, x: Array) -> Array:
+        geometry = self.geometry
+        y = self.zeros((*x.shape[:2], geometry.w_shape[2] * geometry.w_shape[3], *geometry.y_shape[2:]), x)
+        for tap, at_x, (_, i, j) in _taps(geometry):
+            self.device.assign(y, (slice(None), slice(None), tap, i, j), self.device.getitem(x, at_x))
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Fold(self.geometry)(dy)
+
+
+class Fold(_Windows):
+    def forward(self, y: Array) -> Array:
+        x = self.zeros(self.geometry.x_shape, y)
+        for tap, at_x, (_, i, j) in _taps(self.geometry):
+            self.add(x, at_x, self.device.getitem(y, (slice(None), slice(None), tap, i, j)))
+        return x
+
+    def backward(self, dx: Tensor) -> Tensor:
+        return Unfold(self.geometry)(dx)
+
+
+def unfold(x: Tensor, geometry: ConvGeometry) -> Tensor:
+    """y[n,c,t,i,j] = x[n,c,h,k], where tap t = u * kernel_width + v of window (i, j) meets (h, k); 0 beyond the border.
+
+    dx = fold(dy). (`nn.functional.unfold` is the function for users.)
+    """
+    return Unfold(geometry)(x)
+
+
+def fold(y: Tensor, geometry: ConvGeometry) -> Tensor:
+    """x[n,c,h,k] = the sum of y[n,c,t,i,j] over all t, i, j that meet (h, k); dy = unfold(dx)."""
+    return Fold(geometry)(y)
+
+
+class Pick(_Windows):
+    """`indices` (int32, shaped like y) has the place h * width + k in x of the element chosen from each window."""
+
+    def __init__(self, geometry: ConvGeometry, indices: Array = None) -> None:
+        self.geometry, self.indices = geometry, indices
+
+    def forward(self, x: Array) -> Array:
+        y = self.zeros(self.geometry.y_shape, x)
+        for _, at_x, at_y in _taps(self.geometry):
+            part, before = self.device.getitem(x, at_x), self.device.getitem(y, at_y)
+            self.device.assign(y, at_y, self.device.where(self.chosen(at_x, at_y), part, before))
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Spread(self.geometry, self.indices)(dy)
+
+    def chosen(self, at_x: Key, at_y: Key) -> Array:
+        """In which of the windows at_y the element that they meet at at_x was chosen, as bool."""
+        indices = self.device.getitem(self.indices, at_y)
+        return self.device.equal(indices, self.repeated(self.places()[at_x], indices.shape))
+
+    def places(self) -> Places:
+        """The place of every element of an image."""
+        _, _, height, width = self.geometry.x_shape
+        return np.arange(height * width, dtype=np.int32).reshape(height, width)
+
+    def repeated(self, places: Places, shape: Shape) -> Array:
+        return self.device.broadcast_to(self.device.from_numpy(places.copy()), shape)
+
+
+class Spread(Pick):
+    def forward(self, y: Array) -> Array:
+        x = self.zeros(self.geometry.x_shape, y)
+        for _, at_x, at_y in _taps(self.geometry):
+            part = self.device.getitem(y, at_y)
+            self.add(x, at_x, self.device.where(self.chosen(at_x, at_y), part, self.zeros(part.shape, part)))
+        return x
+
+    def backward(self, dx: Tensor) -> Tensor:
+        return Pick(self.geometry, self.indices)(dx)
+
+
+class MaxPool2d(Pick):
+    """Picks what it finds to be the largest, so its gradients are those of Pick."""
+
+    def forward(self, x: Array) -> Array:
+        device, shape, places = self.device, self.geometry.y_shape, self.places()
+        first = np.zeros(shape[2:], np.int32)  # where all is -inf, the first element is chosen
+        for _, at_x, at_y in reversed(list(_taps(self.geometry))):
+            first[at_y] = places[at_x]
+        y = device.full(shape, -np.inf, x.dtype)
+        self.indices = device.copy(self.repeated(first, shape))
+        for _, at_x, at_y in _taps(self.geometry):
+            part, before = device.copy(device.getitem(x, at_x)), device.getitem(y, at_y)
+            is_nan = device.equal(device.equal(part, part), device.full(part.shape, False, np.dtype(np.bool_)))
+            better = device.astype(device.maximum(device.less(before, part), is_nan), first.dtype)
+            # places only grow from tap to tap, so the larger of two is the later; a product is faster than a choice
+            later = device.mul(better, self.repeated(places[at_x], part.shape))
+            device.assign(self.indices, at_y, device.maximum(device.getitem(self.indices, at_y), later))
+            device.assign(y, at_y, device.maximum(before, part))
+        return y
+
+
+def max_pool2d(x: Tensor, geometry: ConvGeometry) -> tuple[Tensor, Tensor]:
+    """y[n,c,i,j] = the largest x[n,c,h,k] that window (i, j) meets, the first of several; dx is dy at its place, summed
+    over the windows that chose it. NaN if there is one. Also the place, h * width + k, as int64.
+    """
+    pool = MaxPool2d(geometry)
+    return pool(x), x._constant(x.device.astype(pool.indices, np.dtype(np.int64)))
