@@ -1,4 +1,4 @@
-"""CPU: the reference back end with its three convolutions replaced by compiled ones, minigrad_ext/conv2d.pyx, and `where`.
+"""CPU: the reference back end with faster ways to do what takes most time. Convolutions are in minigrad_ext/conv2d.pyx.
 
 The kernels want C-contiguous arrays of one dtype, and the columns of x sorted by their remainder mod stride; both are
 settled here. They write into arrays that are allocated here, where a size that does not fit raises MemoryError.

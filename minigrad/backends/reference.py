@@ -28,9 +28,9 @@ def _sigmoid(x: HostArray) -> HostArray:
     return np.asarray(np.where(x < 0, small, x.dtype.type(1)) / (1 + small))
 
 
-# erf, which NumPy lacks, is x P(x^2) / Q(x^2) near 0, and 1 - e^-x^2 P(x) / Q(x) for larger x, correct to 3 units in the
-# last place. Coefficients, of the highest power first: Cody, "Rational Chebyshev approximations for the error function"
-# (1969). The function of Python's library, called element by element, takes three times as long.
+# erf, which NumPy lacks, is x P(x^2) / Q(x^2) near 0, and 1 - e^-x^2 P(x) / Q(x) for larger x, correct to 3 units in
+# the last place. Coefficients, of the highest power first: Cody, "Rational Chebyshev approximations for the error
+# function" (1969). math.erf, called element by element, takes three times as long.
 _NEAR = (
     (1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),

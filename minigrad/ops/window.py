@@ -2,7 +2,7 @@
 
 Row (i, j) of the windows and tap (u, v) meet element h = i * stride - padding + u * dilation, k likewise, of the image
 (see ConvGeometry); beyond its border there is nothing. Two pairs of Functions, in each of which one is the other's
-gradient: all elements of all windows (Unfold, Fold), and one chosen element of each (Pick, Spread). A maximum is picked.
+gradient: all elements of all windows (Unfold, Fold), and one chosen element of each (Pick, Spread), the largest.
 """
 
 from collections.abc import Iterator

@@ -60,8 +60,8 @@ def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, 
     if weight.ndim != 2 + rank:
         kernel = ", ".join(f"kernel_{axis}" for axis in axes.split(", "))
         raise ValueError(
-            f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, in_channels / "
-            f"groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape)."
+            f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, "
+            f"in_channels / groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape)."
         )
     check_batched(name, input, axes)
 

@@ -4,7 +4,14 @@ from math import prod
 
 from minigrad.backends.geometry import ConvGeometry, Pair, conv_geometry, transposed_geometry
 from minigrad.nn.functional.arguments import (
-    IntOrPair, batched, check_batched, check_floats, check_images, pair, single, unbatched,
+    IntOrPair,
+    batched,
+    check_batched,
+    check_floats,
+    check_images,
+    pair,
+    single,
+    unbatched,
 )  # fmt: skip
 from minigrad.ops import conv, index, window
 from minigrad.ops.shape import integers
@@ -165,7 +172,7 @@ def fold(
     windows = geometry.y_shape[2:]
     if y.shape[2] != prod(windows):
         raise ValueError(
-            f"fold: input {input.shape} has {y.shape[2]} windows, but an image of output_size={output_size} has {windows}."
+            f"fold: input {input.shape} has {y.shape[2]} windows, an image of output_size={output_size} has {windows}."
         )
     return unbatched(window.fold(y.reshape(*shape[:2], taps, *windows), geometry), input, 3)
 

@@ -32,7 +32,8 @@ def batch_norm(
     if input.ndim < 2:
         raise ValueError(f"batch_norm: input has shape {input.shape}, but must be (batch, channels, ...).")
     size = (input.shape[1],)
-    _check_shapes("batch_norm", input, size, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_shapes("batch_norm", input, size, weight=weight, bias=bias)
+    _check_shapes("batch_norm", input, size, running_mean=running_mean, running_var=running_var)
     column = (*size, *[1] * (input.ndim - 2))  # beside the axes behind the channels
     if not training:
         if running_mean is None or running_var is None:
@@ -76,8 +77,7 @@ def layer_norm(
 def _scaled(
     centred: Tensor, var: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None, shape: Shape
 ) -> Tensor:
-    factor = (var + eps) ** -0.5
-    y = centred * (factor if weight is None or factor.shape[:-1] != () and False else factor)
+    y = centred * (var + eps) ** -0.5
     y = y if weight is None else y * weight.reshape(shape)
     return y if bias is None else y + bias.reshape(shape)
 

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.geometry import ConvGeometry, Pair
+from minigrad.backends.geometry import ConvGeometry
 from minigrad.nn.functional.arguments import IntOrPair, batched, check_batched, check_floats, pair, unbatched
 from minigrad.ops import conv, window
 from minigrad.ops.index import stack
-from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 
@@ -110,7 +109,8 @@ def _geometry(
     for argument, value, least in (("kernel_size", kernel, 1), ("stride", strides, 1), ("dilation", dilations, 1)):
         if min(value) < least:
             raise ValueError(f"{name}: {argument}={value} must be at least {least} in both directions.")
-    sizes = [_windows(name, x.shape[2 + k], kernel[k], strides[k], paddings[k], dilations[k], ceil_mode) for k in (0, 1)]
+    axes = zip(x.shape[2:], kernel, strides, paddings, dilations, strict=True)
+    sizes = [_windows(name, *axis, ceil_mode) for axis in axes]
     (batch, channels), w_shape = x.shape[:2], (x.shape[1], 1, *kernel)
     return x, ConvGeometry(
         x.shape, w_shape, (batch, channels, sizes[0], sizes[1]), strides, paddings, dilations, channels
@@ -118,7 +118,7 @@ def _geometry(
 
 
 def _windows(name: str, size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
-    """How many windows there are along an axis of the image. One that begins in the padding behind it does not count."""
+    """How many windows there are along an axis. One that begins in the padding behind the image does not count."""
     extent = dilation * (kernel - 1) + 1
     if not 0 <= padding <= extent // 2:
         raise ValueError(f"{name}: padding={padding} must be at least 0 and at most half of the window's {extent}.")

@@ -38,7 +38,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if not numbers.size:
             raise ValueError("one_hot: a tensor without elements does not tell num_classes; give it.")
         num_classes = int(numbers.max()) + 1
-    return (tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)).long()
+    hot: Tensor = tensor.unsqueeze(-1) == arange(num_classes, device=tensor.device)
+    return hot.long()
 
 
 def numbers_below(name: str, argument: str, tensor: Tensor, end: float, ignored: int | None = None) -> Numbers:
