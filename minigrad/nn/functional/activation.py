@@ -7,7 +7,7 @@ from minigrad.creation import rand
 from minigrad.dtypes import as_dtype, float64
 from minigrad.nn.functional.arguments import check_floats, check_tensors, written
 from minigrad.ops import elementwise
-from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid, tanh, where
+from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid, where
 from minigrad.tensor import Tensor
 
 
@@ -25,7 +25,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """y = x * P(normal number < x) = x / 2 * (1 + erf(x / sqrt(2))); with approximate='tanh' nearly that:
-    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))).
+    x / 2 * (1 + tanh z) = x * sigmoid(2 z) for z = sqrt(2 / pi) * (x + 0.044715 x^3).
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units" (2016).
     """
@@ -34,7 +34,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
         return input * 0.5 * (1 + erf(input * math.sqrt(0.5)))
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'.")
-    return input * 0.5 * (1 + tanh((input + 0.044715 * input**3) * math.sqrt(2 / math.pi)))
+    return input * sigmoid((input + 0.044715 * input**3) * (2 * math.sqrt(2 / math.pi)))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
