@@ -216,18 +216,15 @@ def test_sequential(device: str) -> None:
         (lambda: nn.Linear(2, 3), "Linear(in_features=2, out_features=3, bias=True)"),
         (
             lambda: nn.Conv2d(1, 1, (1, 2), bias=False),
-            "Conv2d(1, 1, kernel_size=(1, 2), stride=1, padding=0, dilation=1, groups=1, bias=False)",
+            "Conv2d(1, 1, kernel_size=(1, 2), stride=(1, 1), bias=False)",
         ),
         (
             lambda: nn.Conv2d(4, 2, 3, padding="same", groups=2),
-            "Conv2d(4, 2, kernel_size=(3, 3), stride=1, padding=same, dilation=1, groups=2, bias=True)",
+            "Conv2d(4, 2, kernel_size=(3, 3), stride=(1, 1), padding=same, groups=2)",
         ),
         (
             lambda: nn.ConvTranspose2d(4, 2, 3, stride=2, groups=2),
-            (
-                "ConvTranspose2d(4, 2, kernel_size=(3, 3), stride=2, padding=0, "
-                "output_padding=0, groups=2, dilation=1, bias=True)"
-            ),
+            "ConvTranspose2d(4, 2, kernel_size=(3, 3), stride=(2, 2), groups=2)",
         ),
         (
             lambda: nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Tanh())),

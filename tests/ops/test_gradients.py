@@ -8,9 +8,10 @@ import pytest
 import minigrad
 import minigrad.nn.functional as F
 from minigrad import Function, Tensor
-from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape, statistics
+from minigrad.nn.functional import loss
+from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape, statistics, window
 
-MODULES = (conv, convert, elementwise, index, matmul, reduce, shape, statistics)
+MODULES = (conv, convert, elementwise, index, loss, matmul, reduce, shape, statistics, window)
 
 
 def well_apart(x: np.ndarray) -> np.ndarray:
@@ -22,6 +23,13 @@ def positive(x: np.ndarray) -> np.ndarray:
     return np.abs(x) + 0.3
 
 
+def seeded(function: Callable[..., Tensor], x: Tensor) -> Tensor:
+    """With the same random numbers in every call."""
+    minigrad.manual_seed(0)
+    return function(x)
+
+
+TARGETS = minigrad.tensor([[0, 2], [-1, 1]], device="reference")
 STRIDED = conv.ConvGeometry((1, 1, 4, 4), (2, 1, 2, 2), (1, 2, 2, 2), (2, 2), (0, 0), (1, 1), 1)
 
 # name: (function, shapes of its inputs), and, where not any numbers will do, how to choose them
@@ -144,6 +152,39 @@ CASES: dict[str, tuple] = {
     "corr2d": (minigrad.corr2d, (4, 4), (2, 3)),
     "linear": (F.linear, (2, 3), (4, 3), (4,)),
     "mse_loss": (F.mse_loss, (2, 3), (2, 3)),
+    "conv1d": (lambda x, w, b: F.conv1d(x, w, b, 2, 1, 2, 2), (2, 4, 6), (2, 2, 3), (2,)),
+    "conv1d, same": (lambda x, w: F.conv1d(x, w, padding="same"), (1, 2, 4), (1, 2, 2)),
+    "fold": (lambda y: F.fold(y, (4, 4), (2, 3), dilation=1, padding=1, stride=(2, 1)) ** 2, (1, 12, 12)),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 2) ** 2, (2, 2, 4, 5), well_apart),
+    "max_pool2d, overlapping": (lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True) ** 2, (1, 2, 4, 5), well_apart),
+    "max_pool2d, dilated": (lambda x: F.max_pool2d(x, (2, 3), 1, 1, (2, 1)) ** 2, (2, 5, 4), well_apart),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x, (3, 2), 2, 1, True, False) ** 2, (2, 2, 4, 5)),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (2, 3)) ** 2, (2, 4, 5)),
+    "pad, reflect": (lambda x: F.pad(x, (2, 1, 0, 1), "reflect") ** 2, (1, 3, 4)),
+    "pad, replicate": (lambda x: F.pad(x, (2, 1, 0, 3), "replicate") ** 2, (1, 2, 3)),
+    "pad, cut": (lambda x: F.pad(x, (-1, 1, 0, -1)) ** 2, (1, 2, 3)),
+    "interpolate": (lambda x: F.interpolate(x, (4, 5)) ** 2, (1, 2, 2, 3)),
+    "leaky_relu": (F.leaky_relu, (2, 3), well_apart),
+    "gelu": (F.gelu, (2, 3)),
+    "gelu, tanh": (lambda x: F.gelu(x, approximate="tanh"), (2, 3)),
+    "silu": (F.silu, (2, 3)),
+    "softplus": (lambda x: F.softplus(x, 2.0, 1.0), (2, 3)),
+    "softmax": (lambda x: F.softmax(x, 1), (2, 3)),
+    "log_softmax": (lambda x: F.log_softmax(x, 0), (2, 3)),
+    "dropout": (lambda x: seeded(F.dropout, x) ** 2, (3, 4)),
+    "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), (3, 2, 2), (2,), (2,)),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (2, 3), w, b), (2, 2, 3), (2, 3), (2, 3)),
+    "embedding": (lambda w: F.embedding(minigrad.tensor([0, 2, 0, 1], device=w.device), w) ** 2, (3, 2)),
+    "l1_loss": (F.l1_loss, (2, 3), (2, 3), well_apart),
+    "smooth_l1_loss": (lambda x, y: F.smooth_l1_loss(x, y, beta=0.7), (2, 3), (2, 3), well_apart),
+    "nll_loss": (lambda x: F.nll_loss(x, minigrad.tensor([0, 2, -100], device=x.device)) ** 2, (3, 3)),
+    "cross_entropy": (
+        lambda x: F.cross_entropy(x, TARGETS.to(x.device), ignore_index=-1, label_smoothing=0.1),
+        (2, 3, 2),
+    ),
+    "cross_entropy, probabilities": (lambda x, q: F.cross_entropy(x, q, label_smoothing=0.1), (2, 3), (2, 3)),
+    "binary_cross_entropy": (lambda x, t: F.binary_cross_entropy(x.sigmoid(), t), (2, 3), (2, 3)),
+    "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits, (2, 3), (2, 3)),
 }
 
 
@@ -196,4 +237,4 @@ def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Function) and value.__module__ == module.__name__
     }
-    assert defined - recorded == {conv._Convolution}  # the base class of the three maps
+    assert defined - recorded == {conv._Convolution, window._Windows}  # base classes

@@ -3,11 +3,11 @@
 import math
 from typing import Any
 
-from minigrad.creation import rand
 from minigrad.dtypes import as_dtype, float64
 from minigrad.nn.functional.arguments import check_floats, check_tensors, written
 from minigrad.ops import elementwise
 from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid, where
+from minigrad.random import rand
 from minigrad.tensor import Tensor
 
 

@@ -2,14 +2,12 @@
 ('none').
 """
 
-import numpy as np
-
 from minigrad.function import Array, Function
 from minigrad.nn.functional.activation import log_sigmoid, log_softmax
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.nn.functional.sparse import numbers_below
 from minigrad.ops.elementwise import abs, log, log1p, maximum, where
-from minigrad.ops.index import take_along_dim
+from minigrad.ops.index import gather
 from minigrad.tensor import Tensor
 
 
@@ -175,14 +173,15 @@ def _of_classes(
     check_tensors(name, target)
     if target.shape != expected:
         raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}.")
-    numbers = numbers_below(name, "target", target, classes, ignore_index)
-    places = np.expand_dims(np.where(numbers == ignore_index, 0, numbers), axis)
+    numbers_below(name, "target", target, classes, ignore_index)
+    kept = target != ignore_index
+    places = where(kept, target, 0)
     weighted = _weighted(name, losses, weight)
-    chosen = take_along_dim(weighted, places, axis).squeeze(axis)
+    chosen = gather(weighted, axis, places.unsqueeze(axis)).squeeze(axis)
     if smoothing:
         chosen = chosen * (1 - smoothing) + weighted.sum(axis) * (smoothing / classes)
-    kept = target != ignore_index
     chosen = where(kept, chosen, 0)
     if reduction != "mean":
         return _reduced(name, chosen, reduction)
-    return chosen.sum() / where(kept, 1.0 if weight is None else weight[places.squeeze(axis)], 0.0).sum()
+    total = kept.to(losses.dtype) if weight is None else where(kept, weight[places], 0)
+    return chosen.sum() / total.sum()

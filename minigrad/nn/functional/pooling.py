@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.nn.functional.arguments import IntOrPair, batched, check_batched, check_floats, pair, unbatched
 from minigrad.ops import conv, window
-from minigrad.ops.index import stack
+from minigrad.ops.index import narrow, stack
 from minigrad.tensor import Tensor
 
 
@@ -84,8 +84,8 @@ def _means(x: Tensor, axis: int, out: int) -> Tensor:
     lead, size = x.shape[:axis], x.shape[axis]
     if size % out == 0:
         return x if size == out else x.reshape(*lead, out, size // out, *x.shape[axis + 1 :]).mean(axis + 1)
-    parts = [slice(k * size // out, -(-(k + 1) * size // out)) for k in range(out)]
-    return stack([x[(*[slice(None)] * axis, part)].mean(axis) for part in parts], axis)
+    bounds = [(k * size // out, -(-(k + 1) * size // out)) for k in range(out)]
+    return stack([narrow(x, axis, start, end - start).mean(axis) for start, end in bounds], axis)
 
 
 def _geometry(

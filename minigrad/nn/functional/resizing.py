@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.nn.functional.arguments import check_floats, check_tensors
-from minigrad.ops.index import cat
+from minigrad.ops.index import cat, narrow
 from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
@@ -38,9 +38,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
-    def part(start: int, stop: int) -> Tensor:
-        return x[(*[slice(None)] * axis, slice(start, stop))]
-
     def constant(width: int) -> Tensor:
         return x.new_full((*x.shape[:axis], width, *x.shape[axis + 1 :]), value)
 
@@ -48,7 +45,7 @@ def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: f
     if min(before, after) < 0:
         if size + min(before, 0) + min(after, 0) < 0:
             raise ValueError(f"pad: pad=({before}, {after}) cuts more than the {size} elements of axis {axis}.")
-        x = part(max(0, -before), size - max(0, -after))
+        x = narrow(x, axis, max(0, -before), size + min(before, 0) + min(after, 0))
         before, after = max(0, before), max(0, after)
     if before == after == 0:
         return x
@@ -57,8 +54,9 @@ def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: f
     if size < 1 or (mode == "reflect" and max(before, after) >= size):
         raise ValueError(f"pad: mode={mode!r} cannot take ({before}, {after}) elements from the {size} of axis {axis}.")
     if mode == "reflect":
-        return cat([part(1, before + 1).flip(axis), x, part(size - 1 - after, size - 1).flip(axis)], axis)
-    return cat([*[part(0, 1)] * before, x, *[part(size - 1, size)] * after], axis)
+        ends = narrow(x, axis, 1, before), narrow(x, axis, size - 1 - after, after)
+        return cat([ends[0].flip(axis), x, ends[1].flip(axis)], axis)
+    return cat([*[narrow(x, axis, 0, 1)] * before, x, *[narrow(x, axis, size - 1, 1)] * after], axis)
 
 
 def interpolate(

@@ -1,4 +1,4 @@
-"""The fully connected layer."""
+"""The fully connected layer, and layers that only arrange what others compute."""
 
 import math
 from typing import Any
@@ -10,9 +10,13 @@ from minigrad.nn.modules.module import Module, Parameter
 from minigrad.tensor import Tensor
 
 
-def initial_bias(size: int, fan_in: int, dtype: Any, device: Device) -> Parameter:
-    bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
-    return Parameter(init.uniform_(zeros(size, dtype=dtype, device=device), -bound, bound))
+def reset(weight: Tensor, bias: Tensor | None) -> None:
+    """New initial values, uniform over +-1 / sqrt(fan_in): PyTorch's for layers that are products with a weight."""
+    init.kaiming_uniform_(weight, math.sqrt(5))
+    fan_in = math.prod(weight.shape[1:])
+    if bias is not None:
+        bound = 1 / math.sqrt(fan_in) if fan_in else 0.0
+        init.uniform_(bias, -bound, bound)
 
 
 class Linear(Module):
@@ -24,13 +28,39 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Device = None, dtype: Any = None
     ) -> None:
-        weight = zeros(out_features, in_features, dtype=dtype, device=device)
-        self.weight = Parameter(init.kaiming_uniform_(weight, math.sqrt(5)))
-        self.bias = initial_bias(out_features, in_features, dtype, device) if bias else None
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(zeros(out_features, in_features, dtype=dtype, device=device))
+        self.register_parameter("bias", Parameter(zeros(out_features, dtype=dtype, device=device)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        out_features, in_features = self.weight.shape
-        return f"in_features={in_features}, out_features={out_features}, bias={self.bias is not None}"
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Identity(Module):
+    """The input as it is; arguments are ignored."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, input: Any) -> Any:
+        return input
+
+
+class Flatten(Module):
+    """Joins the axes from start_dim to end_dim; those of an image, unless given."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

@@ -1,0 +1,135 @@
+"""Normalization layers, and dropout: what behaves in its own way while training."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.creation import Device, ones, zeros
+from minigrad.dtypes import int64
+from minigrad.nn import functional as F
+from minigrad.nn import init
+from minigrad.nn.modules.module import Module, Parameter
+from minigrad.ops.shape import integers, unpacked
+from minigrad.tensor import Tensor
+
+
+class _BatchNorm(Module):
+    """F.batch_norm of (batch, num_features, ...), training or not, with running means and variances as buffers.
+
+    Weight starts as ones, bias as zeros. momentum=None averages all batches alike. Without track_running_stats the
+    batch's own mean and variance serve in evaluation too.
+    """
+
+    ranks: tuple[int, ...]  # how many axes an input may have
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Device = None,
+        dtype: Any = None,
+    ) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        for name, make in (("weight", ones), ("bias", zeros)):
+            values = make(num_features, dtype=dtype, device=device)
+            self.register_parameter(name, Parameter(values) if affine else None)
+        for name, make in (("running_mean", zeros), ("running_var", ones)):
+            values = make(num_features, dtype=dtype, device=device)
+            self.register_buffer(name, values if track_running_stats else None)
+        count = zeros((), dtype=int64, device=device) if track_running_stats else None
+        self.register_buffer("num_batches_tracked", count)
+
+    def reset_running_stats(self) -> None:
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        self.reset_running_stats()
+        if self.affine:
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in self.ranks:
+            name, allowed = type(self).__name__, " or ".join(map(str, self.ranks))
+            raise ValueError(f"{name}: input has shape {input.shape}, but must have {allowed} dimensions.")
+        momentum, tracks = self.momentum or 0.0, self.training and self.track_running_stats
+        if tracks:
+            self.num_batches_tracked += 1
+            if self.momentum is None:
+                momentum = 1 / self.num_batches_tracked.item()
+        own = self.training or self.running_mean is None  # mean and variance of this batch
+        mean, var = (self.running_mean, self.running_var) if tracks or not own else (None, None)
+        return F.batch_norm(input, mean, var, self.weight, self.bias, own, momentum, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalizes each feature of (batch, features) or (batch, features, length) over the rest: see F.batch_norm."""
+
+    ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalizes each channel of (batch, channels, height, width) over the rest: see F.batch_norm."""
+
+    ranks = (4,)
+
+
+class LayerNorm(Module):
+    """F.layer_norm of each sample over its last axes, which have the sizes normalized_shape.
+
+    Weight starts as ones, bias as zeros.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Device = None,
+        dtype: Any = None,
+    ) -> None:
+        self.normalized_shape = integers("LayerNorm: normalized_shape", unpacked((normalized_shape,)))
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
+            values = make(self.normalized_shape, dtype=dtype, device=device)
+            self.register_parameter(name, Parameter(values) if elementwise_affine and has else None)
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class Dropout(Module):
+    """While training zeros elements with probability p and scales the others by 1 / (1 - p): see F.dropout."""
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p={p} must be a probability, from 0 to 1.")
+        self.p, self.inplace = p, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, inplace={self.inplace}"
