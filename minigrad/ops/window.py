@@ -135,9 +135,14 @@ class MaxPool2d(Pick):
 
     def forward(self, x: Array) -> Array:
         device, shape, places = self.device, self.geometry.y_shape, self.places()
-        first = np.zeros(shape[2:], np.int32)  # where all is -inf, the first element is chosen
+        first = np.full(shape[2:], -1, np.int32)  # where all is -inf, the first element is chosen
         for _, at_x, at_y in reversed(list(_taps(self.geometry))):
             first[at_y] = places[at_x]
+        if (first < 0).any():
+            raise ValueError(
+                f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} a window meets "
+                f"no element of the image {self.geometry.x_shape}, so there is no largest. Use less of either."
+            )
         y = device.full(shape, -np.inf, x.dtype)
         self.indices = device.copy(self.repeated(first, shape))
         for _, at_x, at_y in _taps(self.geometry):

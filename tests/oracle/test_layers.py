@@ -52,6 +52,8 @@ LAYERS = [
     (lambda m: m.nn.BatchNorm2d(num_features=2, eps=1e-3, momentum=None, affine=True, track_running_stats=False),
      (2, 2, 3, 2)),
     (lambda m: m.nn.BatchNorm1d(2, affine=False, track_running_stats=False), (3, 2)),
+    (lambda m: m.nn.BatchNorm1d(2, bias=False), (3, 2)),
+    (lambda m: m.nn.BatchNorm2d(2, bias=False), (3, 2, 1, 2)),
     (lambda m: m.nn.LayerNorm(3), (2, 3)),
     (lambda m: m.nn.LayerNorm([2, 3], 1e-3, True, False), (4, 2, 3)),
     (lambda m: m.nn.LayerNorm(normalized_shape=(3,), eps=1e-3, elementwise_affine=False, bias=True), (4, 2, 3)),
@@ -259,7 +261,7 @@ def pools(draw: st.DrawFn) -> dict:
 
 
 @given(arguments=pools(), dilation=st.integers(1, 2), include=st.booleans(), whole=st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, include: bool, whole: bool) -> None:
     """With numbers that are often equal; a geometry that PyTorch refuses, minigrad refuses."""
     options = dict(arguments)
@@ -272,11 +274,14 @@ def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, incl
         try:
             y = largest() if whole else average()
         except (ValueError, RuntimeError):
-            return "refused"
+            return ["refused"]
         dy = np.random.default_rng(1).standard_normal(tuple(y[0].shape))
         return [*y, *m.autograd.grad(y[0], x, m.tensor(dy))]
 
-    same(pooled(minigrad), pooled(torch))
+    theirs = pooled(torch)
+    if theirs != ["refused"] and np.isinf(theirs[0].detach().numpy()).any():  # a window that meets nothing, where PyTorch's index is outside the image
+        theirs = ["refused"]
+    same(pooled(minigrad), theirs)
 
 
 @given(
@@ -284,7 +289,7 @@ def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, incl
     new=st.tuples(st.integers(1, 45), st.integers(1, 45)),
     scale=st.sampled_from([0.5, 1.0, 1.05, 1.3, 2.0, 2.5, 3.0, 1 / 3]) | st.none(),
 )
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_images_of_any_size(device: str, shape: tuple, new: tuple, scale: float | None) -> None:
     numbers = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 

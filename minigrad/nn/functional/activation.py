@@ -40,7 +40,8 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x / (1 + e^-x), also known as swish."""
     check_floats("silu", input)
-    return written(input, input * sigmoid(input), inplace)
+    x = input.clone() if inplace else input  # the product needs the old values
+    return written(input, x * sigmoid(x), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:

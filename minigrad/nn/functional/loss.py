@@ -84,7 +84,7 @@ def binary_cross_entropy(
     dx = dy * (x - t) / max(x * (1 - x), 1e-12). Both as in PyTorch, to keep them finite.
     """
     _check_shapes("binary_cross_entropy", input, target)
-    if not ((input >= 0) & (input <= 1)).all():
+    if ((input >= 0) & (input <= 1)).sum().item() < input.numel():
         raise ValueError("binary_cross_entropy: input must be probabilities, from 0 to 1; see sigmoid, or give scores "
                          "to binary_cross_entropy_with_logits.")  # fmt: skip
     losses = BinaryCrossEntropy()(input, target)

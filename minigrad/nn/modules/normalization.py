@@ -12,6 +12,13 @@ from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
 
+def _reset(weight: Tensor | None, bias: Tensor | None) -> None:
+    if weight is not None:
+        init.ones_(weight)
+    if bias is not None:
+        init.zeros_(bias)
+
+
 class _BatchNorm(Module):
     """F.batch_norm of (batch, num_features, ...), training or not, with running means and variances as buffers.
 
@@ -30,12 +37,14 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: Device = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, make in (("weight", ones), ("bias", zeros)):
+        for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
             values = make(num_features, dtype=dtype, device=device)
-            self.register_parameter(name, Parameter(values) if affine else None)
+            self.register_parameter(name, Parameter(values) if affine and has else None)
         for name, make in (("running_mean", zeros), ("running_var", ones)):
             values = make(num_features, dtype=dtype, device=device)
             self.register_buffer(name, values if track_running_stats else None)
@@ -50,9 +59,7 @@ class _BatchNorm(Module):
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        _reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.ranks:
@@ -70,7 +77,7 @@ class _BatchNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -108,16 +115,16 @@ class LayerNorm(Module):
             self.register_parameter(name, Parameter(values) if elementwise_affine and has else None)
 
     def reset_parameters(self) -> None:
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class Dropout(Module):
