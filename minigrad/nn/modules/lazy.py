@@ -30,14 +30,14 @@ class UninitializedTensor(Tensor):
         self.__class__ = self._becomes  # type: ignore[assignment]
         self.array, self.version = values.array, values.version
 
-    def _refuse(self, *_: Any) -> NoReturn:
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise RuntimeError(
             "a parameter or buffer of a lazy module has no shape yet: call the network once with an input such as it "
             "will get (a dry run), or load a state dict."
         )
 
     shape = property(_refuse)
-    detach = numpy = _result = __reduce__ = _refuse  # type: ignore[assignment]
+    detach = numpy = copy_ = __setitem__ = _result = __reduce__ = _refuse  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
