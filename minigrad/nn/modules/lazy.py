@@ -8,7 +8,7 @@ from minigrad.creation import Device, zeros
 from minigrad.function import no_grad
 from minigrad.nn.modules.convolution import Conv2d
 from minigrad.nn.modules.linear import Linear
-from minigrad.nn.modules.module import Module, Parameter
+from minigrad.nn.modules.module import OWN, Module, Parameter
 from minigrad.tensor import Tensor
 
 
@@ -37,7 +37,7 @@ class UninitializedTensor(Tensor):
         )
 
     shape = property(_refuse)
-    detach = numpy = copy_ = __setitem__ = _result = __reduce__ = _refuse  # type: ignore[assignment]
+    detach = numpy = copy_ = __setitem__ = _result = __reduce__ = _refuse
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -59,7 +59,7 @@ class _Lazy(Module):
     them shapes, too.
     """
 
-    _plain: type[Module]
+    _plain: type[Any]  # of a module
     _axis: int  # that of the input which is as long as the layer has input channels or features
 
     def _wait(self, **options: Any) -> None:
@@ -72,7 +72,7 @@ class _Lazy(Module):
             self.register_buffer(name, buffer if buffer.ndim == 0 else UninitializedTensor(buffer.device, buffer.dtype))
 
     def _take_over(self, plain: Module) -> None:
-        vars(self).update({name: value for name, value in vars(plain).items() if name not in vars(Module())})
+        vars(self).update({name: value for name, value in vars(plain).items() if name not in OWN})
 
     def extra_repr(self) -> str:
         return self._shown

@@ -38,6 +38,13 @@ class _Hooks:
         return iter(list((self.hooks or {}).values()))  # a hook may remove itself
 
 
+OWN: dict[str, Callable[[], Any]] = {  # what each module has of its own, made when it is first asked for
+    "_parameters": dict, "_buffers": dict, "_modules": dict,
+    "_transient": set,  # the names of buffers that are no part of state_dict()
+    "_pre_hooks": _Hooks, "_hooks": _Hooks,
+}  # fmt: skip
+
+
 class Module:
     """A part of a network: a function with parameters.
 
@@ -46,17 +53,7 @@ class Module:
     super().__init__() first.)
     """
 
-    training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, "Module | None"]
-    _transient: set[str]  # the names of buffers that are no part of state_dict()
-
-    def __new__(cls, *_: Any, **__: Any) -> Self:
-        self = super().__new__(cls)
-        vars(self).update(training=True, _parameters={}, _buffers={}, _modules={}, _transient=set())
-        vars(self).update(_pre_hooks=_Hooks(), _hooks=_Hooks())
-        return self
+    training = True
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
@@ -133,6 +130,8 @@ class Module:
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:  # for what is not found the usual way
+        if name in OWN:
+            return vars(self).setdefault(name, OWN[name]())
         for members, _ in self._registries():
             if name in members:
                 return members[name]
@@ -201,7 +200,7 @@ class Module:
 
     def _named(self, kind: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
         modules = self.named_modules(None, prefix, once) if recurse else iter([(prefix, self)])
-        members = ((_path(path, name), it) for path, module in modules for name, it in vars(module)[kind].items())
+        members = ((_path(path, name), it) for path, module in modules for name, it in getattr(module, kind).items())
         return _once(members) if once else ((name, member) for name, member in members if member is not None)
 
     # --- changing ---------------------------------------------------------------------------------------------
