@@ -183,11 +183,11 @@ def endless() -> list:
 @pytest.mark.parametrize(
     ("obj", "error", "message"),
     [
-        (lambda: {"a": {"b": object()}}, TypeError, r"save: 'a\.b' is a object; stored are tensors .* strings"),
+        (lambda: {"a": {"b": object()}}, TypeError, r"save: 'a\.b' is a object; stored are tensors"),
         (lambda: {"a": np.ones(2)}, TypeError, r"save: 'a' is a ndarray; .*minigrad\.tensor\(array\)"),
         (lambda: nn.Linear(1, 1), TypeError, r"save: '' is a Linear"),
         (lambda: {(1, 2): 3}, TypeError, r"save: the key \(1, 2\) at '' must be a string, a number"),
-        (lambda: {"a.b": minigrad.ones(1), "a": {"b": minigrad.ones(1)}}, ValueError, r"'a\.b' would be the name of"),
+        (lambda: {"a.b": minigrad.ones(1), "a": {"b": minigrad.ones(1)}}, ValueError, r"'a\.b' would be the name"),
         (lambda: {"__metadata__": minigrad.ones(1)}, ValueError, r"'__metadata__' would be .* or is reserved"),
         (endless, ValueError, r"nested more than 100 levels deep, or contains itself"),
         (lambda: nested(101), ValueError, r"nested more than 100 levels deep"),

@@ -60,6 +60,7 @@ class _Lazy(Module):
     """
 
     _plain: type[Any]  # of a module
+    _shown: str
     _axis: int  # that of the input which is as long as the layer has input channels or features
 
     def _wait(self, **options: Any) -> None:
@@ -93,7 +94,7 @@ class _Lazy(Module):
                     own.copy_(tensor)
         del self._options, self._shown
         self._take_over(plain)
-        self.__class__ = self._plain  # type: ignore[assignment]
+        self.__class__ = self._plain
         output: Tensor = self.forward(input)  # of the class it has become
         return output
 
