@@ -188,7 +188,7 @@ def endless() -> list:
         (lambda: nn.Linear(1, 1), TypeError, r"save: '' is a Linear"),
         (lambda: {(1, 2): 3}, TypeError, r"save: the key \(1, 2\) at '' must be a string, a number"),
         (lambda: {"a.b": minigrad.ones(1), "a": {"b": minigrad.ones(1)}}, ValueError, r"'a\.b' would be the name"),
-        (lambda: {"__metadata__": minigrad.ones(1)}, ValueError, r"'__metadata__' would be .* or is reserved"),
+        (lambda: {"__metadata__": minigrad.ones(1)}, ValueError, r"'__metadata__' .* or is reserved"),
         (endless, ValueError, r"nested more than 100 levels deep, or contains itself"),
         (lambda: nested(101), ValueError, r"nested more than 100 levels deep"),
         (lambda: nn.LazyLinear(1).weight, RuntimeError, r"has no shape yet"),
@@ -220,7 +220,7 @@ def test_the_usual_errors_of_files(path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["save({}, 'x')", "load(__file__)"])
 def test_a_missing_package_is_named_with_the_command_that_installs_it(call: str, tmp_path: Path) -> None:
-    program = f"import sys; sys.modules['safetensors'] = None; __file__ = {__file__!r}; import minigrad; minigrad.{call}"
+    program = f"import sys; sys.modules['safetensors'] = None; __file__ = {__file__!r}; import minigrad as m; m.{call}"
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(minigrad.__file__).parent.parent)},

@@ -39,9 +39,7 @@ class _Hooks:
 
 
 OWN: dict[str, Callable[[], Any]] = {  # what each module has of its own, made when it is first asked for
-    "_parameters": dict, "_buffers": dict, "_modules": dict,
-    "_transient": set,  # the names of buffers that are no part of state_dict()
-    "_pre_hooks": _Hooks, "_hooks": _Hooks,
+    "_parameters": dict, "_buffers": dict, "_modules": dict, "_transient": set, "_pre_hooks": _Hooks, "_hooks": _Hooks,
 }  # fmt: skip
 
 
@@ -54,6 +52,10 @@ class Module:
     """
 
     training = True
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, "Module | None"]
+    _transient: set[str]  # the names of buffers that are no part of state_dict()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
