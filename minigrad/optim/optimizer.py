@@ -11,7 +11,7 @@ from minigrad.tensor import Tensor
 
 
 class Optimizer:
-    """The base of all: a subclass gives the `defaults` of its options and defines `update`.
+    """The base of all: a subclass gives the `defaults` of its options and defines `step`, or `_update` for this one.
 
     `param_groups` is a list of dicts: "params" and each option. `params` is an iterable of tensors, or of such dicts,
     in which the options that are missing take the defaults. `state[parameter]` is a dict of what is remembered.
@@ -45,9 +45,9 @@ class Optimizer:
                 raise ValueError(f"{name}: {option}={group[option]} must not be negative.")
         self.param_groups.append(group)
 
-    def update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Writes one parameter in place. Called without recording, with a gradient that is not to be written."""
-        raise NotImplementedError(f"{type(self).__name__} must define update(self, parameter, gradient, state, group)")
+        raise NotImplementedError(f"{type(self).__name__} must define step(self)")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every parameter that has a gradient; returns what `closure`, called before, returned."""
@@ -60,7 +60,7 @@ class Optimizer:
                 for parameter in [parameter for parameter in group["params"] if parameter.grad is not None]:
                     gradient = parameter.grad.detach()  # it may be recorded, after backward(create_graph=True)
                     gradient = -gradient if group.get("maximize") else gradient
-                    self.update(parameter, gradient, self.state[parameter], group)
+                    self._update(parameter, gradient, self.state[parameter], group)
         return result
 
     def zero_grad(self, set_to_none: bool = True) -> None:

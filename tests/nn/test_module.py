@@ -32,16 +32,16 @@ class Scaled(nn.Module):
 def test_attributes_are_registered_by_their_kind_and_may_change_it() -> None:
     module = nn.Module()
     module.x = 1
-    module.x = nn.Parameter(minigrad.ones(1))
-    assert [name for name, _ in module.named_parameters()] == ["x"]
-    assert "x" not in vars(module)
     module.x = nn.ReLU()
     assert [name for name, _ in module.named_children()] == ["x"]
-    assert list(module.parameters()) == []
+    assert "x" not in vars(module)
     module.x = None
     assert module.x is None
     assert list(module.children()) == []
-    module.x = nn.Tanh()
+    module.x = nn.Parameter(minigrad.ones(1))
+    assert [name for name, _ in module.named_parameters()] == ["x"]
+    module.x = None
+    assert list(module.parameters()) == []
     del module.x
     with pytest.raises(AttributeError, match=r"Module has no attribute 'x'"):
         _ = module.x

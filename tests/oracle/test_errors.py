@@ -440,8 +440,40 @@ REFUSED = {
         lambda m: m.nn.Linear(1, 1).to(m.int64),
         lambda m: m.nn.init.uniform_(m.zeros(2), 1.0, 0.0),
         lambda m: m.nn.init.kaiming_uniform_(m.zeros(2)),
+        lambda m: m.nn.init.xavier_normal_(m.zeros(2)),
+        lambda m: m.nn.init.kaiming_normal_(m.zeros(2, 2), mode="fan"),
+        lambda m: m.nn.init.calculate_gain("swish"),
+        lambda m: m.nn.init.normal_(m.zeros(2), 0.0, -1.0),
+        lambda m: m.nn.ModuleList([1]),
+        lambda m: m.nn.ModuleList([m.nn.ReLU()])[1],
+        lambda m: m.nn.ModuleList([m.nn.ReLU()])(m.ones(1)),
+        lambda m: m.nn.Module().register_buffer("x", 1.0),
+        lambda m: m.nn.Module().register_parameter("x", m.ones(1)),
+        lambda m: m.nn.Module().add_module("x", 1.0),
+        lambda m: m.nn.Linear(1, 1).load_state_dict([]),
+        lambda m: m.nn.Linear(1, 1).load_state_dict({"weight": m.ones(1, 1), "bias": 1.0}),
+        lambda m: setattr(m.nn.Linear(1, 1), "weight", m.ones(1, 1)),
+        lambda m: m.nn.LazyLinear(1).weight.shape,
+        lambda m: m.nn.LazyLinear(1).weight + 1,
+        lambda m: m.nn.LazyLinear(1).apply(lambda module: m.nn.init.zeros_(module.weight)),
     ],
-    "SGD": [
+    "data": [
+        lambda m: m.utils.data.DataLoader(range(3), batch_size=0),
+        lambda m: m.utils.data.random_split(range(3), [1, 1]),
+        lambda m: next(iter(m.utils.data.DataLoader([m.ones(1), m.ones(2)], batch_size=2))),
+        lambda m: next(iter(m.utils.data.DataLoader([(1, 2), (1,)], batch_size=2))),
+        lambda m: next(iter(m.utils.data.DataLoader([object()]))),
+    ],
+    "optim": [
+        lambda m: m.optim.Adam([m.ones(2, requires_grad=True)], betas=(0.9, 1.0)),
+        lambda m: m.optim.Adam([m.ones(2, requires_grad=True)], eps=-1.0),
+        lambda m: m.optim.AdamW([m.ones(2, requires_grad=True)], weight_decay=-1.0),
+        lambda m: m.optim.Adam([]),
+        lambda m: m.optim.Adam([{"params": x} for x in [m.ones(2, requires_grad=True)] * 2]),
+        lambda m: m.optim.SGD([m.ones(2)]).load_state_dict(m.optim.SGD([m.ones(1), m.ones(1)]).state_dict()),
+        lambda m: m.optim.lr_scheduler.LambdaLR(m.optim.SGD([m.ones(2)]), [abs, abs]),
+        lambda m: m.optim.lr_scheduler.StepLR([1], 2),
+        lambda m: m.nn.utils.clip_grad_norm_(with_gradient(m, float("inf")), 1.0, error_if_nonfinite=True),
         lambda m: m.optim.SGD([]),
         lambda m: m.optim.SGD([m.ones(2, requires_grad=True) * 2]),
         lambda m: m.optim.SGD([1.0]),
@@ -543,8 +575,8 @@ RAISES = {
     "the nuclear norm needs singular values": [
         lambda m: m.ones(2, 2).norm("nuc"),
     ],
-    "an optimizer takes one list of parameters": [
-        lambda m: m.optim.SGD([{"params": [m.ones(2, requires_grad=True)]}]),
+    "a parameter given twice to an optimizer": [  # of which PyTorch warns
+        lambda m: m.optim.SGD([m.ones(2, requires_grad=True)] * 2),
     ],
     "a generator's body runs after its decorator": [
         lambda m: m.no_grad()(generator),
@@ -607,6 +639,12 @@ def hooked_gradient(m):
     return m.autograd.grad(h.sum(), [x, h])[1]
 
 
+def with_gradient(m, value):
+    x = m.ones(1, requires_grad=True)
+    (x * value).sum().backward()
+    return [x]
+
+
 def gradient(m, expression, *values):
     x = m.tensor(values, requires_grad=True)
     return m.autograd.grad(expression(x).sum(), x)[0]
@@ -642,7 +680,7 @@ def test_what_pytorch_refuses_is_refused(device: str, expression) -> None:
         expression(minigrad)
 
 
-@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8", "ignore:optimizer contains a parameter group")
 @pytest.mark.parametrize("expression", listed(RAISES))
 def test_deliberate_differences_raise(device: str, expression) -> None:
     expression(torch)

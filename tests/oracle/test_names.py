@@ -28,6 +28,8 @@ LEFT_OUT = {
     "get_backend": "PyTorch has no such objects",
     "get_default_device": "devices have other names",
     "set_default_device": "devices have other names",
+    "save": "PyTorch's writes pickles; test_exchange.py goes by way of safetensors",
+    "load": "likewise",
     "grad": "is autograd.grad, which is replayed",
     "gradcheck": "its verdicts on right and wrong gradients are known without PyTorch",
     "gradgradcheck": "likewise",
@@ -38,6 +40,7 @@ LEFT_OUT = {
     ".creator": "PyTorch's grad_fn, of other classes",
     ".device": "devices have other names",
     ".forward": "what modules define and calling them calls",
+    ".get_lr": "what schedules define and step() calls",
     ".hooks": "seen through what hooks do",
     ".version": "the counter of writes, seen through what it refuses",
 }
@@ -54,13 +57,20 @@ PUBLIC = re.compile(rf"[a-zA-Z]\w*|__[ir]?({'|'.join(OPERATORS.values())})__")
 
 def public() -> dict[str, Any]:
     """Every public name with what it stands for. Names with a dot in front are members of a class, whichever."""
-    names = {"autograd.grad": minigrad.autograd.grad, "optim.SGD": minigrad.optim.SGD}
-    names |= vars(minigrad)
+    optim, data = minigrad.optim, minigrad.utils.data
+    names = dict(vars(minigrad))
+    names |= {"autograd.grad": minigrad.autograd.grad}
+    names |= {"nn.utils.clip_grad_norm_": minigrad.nn.utils.clip_grad_norm_}
+    names |= {f"optim.{name}": getattr(optim, name) for name in optim.__all__}
+    for home, module in (("optim.lr_scheduler", optim.lr_scheduler), ("utils.data", data)):
+        names |= {f"{home}.{key}": it for key, it in vars(module).items() if getattr(it, "__module__", 0) == module.__name__}
     names |= {f"nn.{name}": getattr(minigrad.nn, name) for name in minigrad.nn.__all__}
     names |= {f"nn.functional.{name}": getattr(minigrad.nn.functional, name) for name in minigrad.nn.functional.__all__}
     names |= {f"nn.init.{name}": value for name, value in vars(minigrad.nn.init).items() if name.endswith("_")}
-    for owner in (minigrad.nn.Module, minigrad.optim.SGD, minigrad.autograd.RemovableHandle, minigrad.Generator,
-                  minigrad.Tensor):
+    names["nn.init.calculate_gain"] = minigrad.nn.init.calculate_gain
+    owners = [minigrad.nn.Module, minigrad.nn.Sequential, minigrad.nn.ModuleList, optim.Optimizer]
+    owners += [optim.lr_scheduler.LRScheduler, data.DataLoader, data.Subset, data.TensorDataset]
+    for owner in (*owners, minigrad.autograd.RemovableHandle, minigrad.Generator, minigrad.Tensor):
         names |= {f".{name}": value for name, value in vars(owner).items()}
     return {
         name: value

@@ -117,16 +117,13 @@ class Module:
         return (self._parameters, Parameter), (self._modules, Module), (self._buffers, Tensor)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        registries = self._registries()
-        for members, kind in registries[:2]:
-            if isinstance(value, kind) and name not in members:  # it takes the place of any other kind
-                for others in (vars(self), self._parameters, self._modules, self._buffers):
+        for members, kind in self._registries():
+            registers = isinstance(value, kind) and kind is not Tensor  # a plain tensor is no buffer by itself
+            if registers and name not in members:  # then it takes the place of what follows in this order
+                for others in (vars(self), self._modules, self._buffers):
                     others.pop(name, None)
                 self._transient.discard(name)
-                members[name] = value
-                return
-        for members, kind in registries:
-            if name in members:
+            if registers or name in members:
                 members[name] = self._checked(kind, name, value)
                 return
         super().__setattr__(name, value)
