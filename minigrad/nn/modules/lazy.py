@@ -9,6 +9,7 @@ from minigrad.function import no_grad
 from minigrad.nn.modules.convolution import Conv2d
 from minigrad.nn.modules.linear import Linear
 from minigrad.nn.modules.module import OWN, Module, Parameter
+from minigrad.nn.modules.normalization import BatchNorm2d
 from minigrad.tensor import Tensor
 
 
@@ -122,10 +123,33 @@ class LazyConv2d(_Lazy, Conv2d):
         dilation: int | Sequence[int] = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         device: Device = None,
         dtype: Any = None,
     ) -> None:
         self._wait(
             out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation,
-            groups=groups, bias=bias, device=device, dtype=dtype,
+            groups=groups, bias=bias, padding_mode=padding_mode, device=device, dtype=dtype,
+        )  # fmt: skip
+
+
+class LazyBatchNorm2d(_Lazy, BatchNorm2d):
+    """BatchNorm2d whose num_features is the number of channels of its first input."""
+
+    _plain, _axis = BatchNorm2d, -3
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Device = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self._wait(
+            eps=eps, momentum=momentum, affine=affine, track_running_stats=track_running_stats, bias=bias,
+            device=device, dtype=dtype,
         )  # fmt: skip
