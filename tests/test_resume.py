@@ -1,4 +1,4 @@
-"""Training that was stopped, saved and taken up again elsewhere ends with the weights of training that never stopped."""
+"""Training that was stopped, saved and taken up again ends with the very weights of training that never stopped."""
 
 import subprocess
 import sys
@@ -20,9 +20,8 @@ class Training:
         data = TensorDataset(x, (x.sum((1, 2, 3)) > 0).long())
         train, _ = random_split(data, [0.8, 0.2], generator=minigrad.Generator().manual_seed(0))
         self.loader = DataLoader(train, batch_size=16, shuffle=True)
-        self.net = nn.Sequential(
-            nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(12, 2)
-        )
+        body = [nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+        self.net = nn.Sequential(*body, nn.Dropout(0.3), nn.Linear(12, 2))
         groups = [{"params": self.net[:3].parameters(), "lr": 0.05}, {"params": self.net[3:].parameters()}]
         self.optimizer: optim.Optimizer = (
             optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True) if kind == "SGD" else optim.AdamW(groups, lr=0.01)

@@ -52,7 +52,8 @@ def resnet(m, width=8):
             channels = width
             for k in range(1, 5):
                 wide = width * 2 ** (k - 1)
-                setattr(self, f"layer{k}", nn.Sequential(Block(channels, wide, 1 if k == 1 else 2), Block(wide, wide, 1)))
+                first = Block(channels, wide, 1 if k == 1 else 2)
+                setattr(self, f"layer{k}", nn.Sequential(first, Block(wide, wide, 1)))
                 channels = wide
             self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
             self.fc = nn.Linear(channels, 10)

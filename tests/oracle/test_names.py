@@ -63,7 +63,8 @@ def public() -> dict[str, Any]:
     names |= {"nn.utils.clip_grad_norm_": minigrad.nn.utils.clip_grad_norm_}
     names |= {f"optim.{name}": getattr(optim, name) for name in optim.__all__}
     for home, module in (("optim.lr_scheduler", optim.lr_scheduler), ("utils.data", data)):
-        names |= {f"{home}.{key}": it for key, it in vars(module).items() if getattr(it, "__module__", 0) == module.__name__}
+        own = {key: it for key, it in vars(module).items() if getattr(it, "__module__", None) == module.__name__}
+        names |= {f"{home}.{name}": value for name, value in own.items()}
     names |= {f"nn.{name}": getattr(minigrad.nn, name) for name in minigrad.nn.__all__}
     names |= {f"nn.functional.{name}": getattr(minigrad.nn.functional, name) for name in minigrad.nn.functional.__all__}
     names |= {f"nn.init.{name}": value for name, value in vars(minigrad.nn.init).items() if name.endswith("_")}

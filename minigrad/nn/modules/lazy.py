@@ -68,10 +68,12 @@ class _Lazy(Module):
         plain = self._plain(0, **options)
         self._take_over(plain)
         self._options, self._shown = options, plain.extra_repr()
-        for name, parameter in plain.named_parameters():
-            self.register_parameter(name, UninitializedParameter(parameter.device, parameter.dtype))
-        for name, buffer in plain.named_buffers():
-            self.register_buffer(name, buffer if buffer.ndim == 0 else UninitializedTensor(buffer.device, buffer.dtype))
+        for name, parameter in plain._parameters.items():
+            waiting = None if parameter is None else UninitializedParameter(parameter.device, parameter.dtype)
+            self.register_parameter(name, waiting)
+        for name, buffer in plain._buffers.items():
+            known = buffer is None or buffer.ndim == 0
+            self.register_buffer(name, buffer if known else UninitializedTensor(buffer.device, buffer.dtype))
 
     def _take_over(self, plain: Module) -> None:
         vars(self).update({name: value for name, value in vars(plain).items() if name not in OWN})
