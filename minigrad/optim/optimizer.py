@@ -109,9 +109,11 @@ class Optimizer:
 
 def _like(parameter: Tensor, position: int, name: str, value: Any) -> Any:
     """A copy of `value` that belongs to `parameter`."""
-    if not isinstance(value, Tensor) or value.ndim == 0:
-        return value.item() if isinstance(value, Tensor) else value
-    if value.shape != parameter.shape:
+    if not isinstance(value, Tensor):
+        return value
+    if name == "step":  # a tensor in PyTorch's states
+        return value.item()
+    if value.ndim and value.shape != parameter.shape:
         raise ValueError(
             f"load_state_dict: {name} of parameter {position} has shape {value.shape}, the parameter {parameter.shape}."
         )
