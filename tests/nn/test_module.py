@@ -94,6 +94,7 @@ def test_dir_lists_what_is_registered() -> None:
         (lambda m: m.get_submodule("linear.x"), AttributeError, r"Scaled has no module 'linear\.x'"),
         (lambda m: nn.ModuleList([nn.ReLU()])[1], IndexError, r"list index out of range"),
         (lambda m: nn.ModuleList([1]), TypeError, r"ModuleList: modules\[0\] must be a Module"),
+        (lambda m: nn.Sequential(nn.ReLU(), nn.ReLU())[1:].append(nn.ReLU()), KeyError, r"the name '1' is taken"),
         (lambda m: nn.Sequential({"a": 1}), TypeError, r"Sequential: modules\['a'\] must be a Module"),
         (lambda m: nn.Sequential({"a.b": nn.ReLU()}), KeyError, r"'a\.b' must not be empty nor contain a dot"),
         (lambda m: nn.ModuleList([nn.ReLU()])(1), NotImplementedError, r"ModuleList must define forward"),

@@ -11,9 +11,6 @@ from minigrad.nn.modules.module import Module
 class _Container(Module):
     """Modules in an order, with names; those without a name of their own are called by their position."""
 
-    def _key(self, position: int) -> str:
-        return list(self._modules)[operator.index(position)]
-
     def __len__(self) -> int:
         return len(self._modules)
 
@@ -21,23 +18,19 @@ class _Container(Module):
         return iter(list(self._modules.values()))
 
     def __setitem__(self, position: int, module: Module) -> None:
-        self._modules[self._key(position)] = self._module(position, module)
+        self._modules[_key(self, position)] = _checked(self, position, module)
 
     def append(self, module: Module) -> Self:
-        self.add_module(str(len(self)), self._module(len(self), module))
+        name = str(len(self))
+        if name in self._modules:  # PyTorch would lose the one that has this name
+            raise KeyError(f"{type(self).__name__}.append: the name {name!r} is taken: slices keep theirs. Make a new one.")
+        self.add_module(name, _checked(self, len(self), module))
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
         for module in modules:
             self.append(module)
         return self
-
-    def _module(self, position: int | str, module: Any) -> Module:
-        if not isinstance(module, Module):
-            raise TypeError(
-                f"{type(self).__name__}: modules[{position!r}] must be a Module such as nn.ReLU(), got {module!r}."
-            )
-        return module
 
 
 class Sequential(_Container):
@@ -49,7 +42,7 @@ class Sequential(_Container):
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                self.add_module(name, self._module(name, module))
+                self.add_module(name, _checked(self, name, module))
         else:
             self.extend(modules)
 
@@ -61,7 +54,7 @@ class Sequential(_Container):
     def __getitem__(self, position: int | slice) -> Any:
         if isinstance(position, slice):
             return Sequential(dict(list(self._modules.items())[position]))  # they keep their names
-        return self._modules[self._key(position)]
+        return self._modules[_key(self, position)]
 
 
 class ModuleList(_Container):
@@ -73,10 +66,22 @@ class ModuleList(_Container):
     def __getitem__(self, position: int | slice) -> Any:
         if isinstance(position, slice):
             return ModuleList(list(self)[position])
-        return self._modules[self._key(position)]
+        return self._modules[_key(self, position)]
 
-    def _described(self) -> Iterator[tuple[str, str]]:
+    def _child_reprs(self) -> Iterator[tuple[str, str]]:
         """Like neighbours together, as in "(0-2): 3 x Linear(...)"."""
-        for text, alike in groupby(super()._described(), lambda pair: pair[1]):
+        for text, alike in groupby(super()._child_reprs(), lambda pair: pair[1]):
             names = [name for name, _ in alike]
             yield (names[0], text) if len(names) == 1 else (f"{names[0]}-{names[-1]}", f"{len(names)} x {text}")
+
+
+def _key(container: Module, position: int) -> str:
+    return list(container._modules)[operator.index(position)]
+
+
+def _checked(container: Module, position: int | str, module: Any) -> Module:
+    if not isinstance(module, Module):
+        raise TypeError(
+            f"{type(container).__name__}: modules[{position!r}] must be a Module such as nn.ReLU(), got {module!r}."
+        )
+    return module

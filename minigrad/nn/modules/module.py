@@ -39,7 +39,8 @@ class _Hooks:
 
 
 OWN: dict[str, Callable[[], Any]] = {  # what each module has of its own, made when it is first asked for
-    "_parameters": dict, "_buffers": dict, "_modules": dict, "_transient": set, "_pre_hooks": _Hooks, "_hooks": _Hooks,
+    "_parameters": dict, "_buffers": dict, "_modules": dict, "_non_persistent_buffers_set": set,
+    "_forward_pre_hooks": _Hooks, "_forward_hooks": _Hooks,
 }  # fmt: skip
 
 
@@ -48,99 +49,77 @@ class Module:
 
     Subclasses set parameters and modules as attributes, and define `forward`. Tensors that belong to the state without
     being learned, such as running means, are registered as buffers. (Unlike PyTorch's, a subclass need not call
-    super().__init__() first.)
+    super().__init__() first. The names that start with an underscore are PyTorch's, which subclasses leave alone.)
     """
 
     training = True
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, "Module | None"]
-    _transient: set[str]  # the names of buffers that are no part of state_dict()
+    _non_persistent_buffers_set: set[str]
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        for hook in self._pre_hooks:
+        for hook in self._forward_pre_hooks:
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
-        for hook in self._hooks:
+        for hook in self._forward_hooks:
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
         return output
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls hook(module, inputs) before each forward; what it returns, if not None, replaces the inputs."""
-        return RemovableHandle(self._pre_hooks, hook)
+        return RemovableHandle(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output."""
-        return RemovableHandle(self._hooks, hook)
+        return RemovableHandle(self._forward_hooks, hook)
 
     # --- registration: parameters, buffers and modules are attributes kept in dictionaries of their own -------
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """The same as assigning the attribute; None keeps the place for a parameter that is optional."""
-        self._register(self._parameters, Parameter, name, param)
+        _register(self, self._parameters, Parameter, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that moves with the module and, if persistent, is part of state_dict(), but is not learned."""
-        self._register(self._buffers, Tensor, name, tensor)
-        (self._transient.discard if persistent else self._transient.add)(name)
+        _register(self, self._buffers, Tensor, name, tensor)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
 
     def add_module(self, name: str, module: "Module | None") -> None:
         """The same as assigning the attribute."""
-        self._register(self._modules, Module, name, module)
-
-    def _register(self, members: dict[str, Any], kind: type, name: str, value: Any) -> None:
-        where = f"{type(self).__name__}: the name {name!r}"
-        if not isinstance(name, str):
-            raise TypeError(f"{where} must be a string.")
-        if "." in name or not name:
-            raise KeyError(f"{where} must not be empty nor contain a dot: names are joined by dots to paths.")
-        if hasattr(self, name) and name not in members:
-            raise KeyError(f"{where} is already that of another attribute; delete it first, or choose another.")
-        members[name] = self._checked(kind, name, value)
-
-    def _checked(self, kind: type, name: str, value: Any) -> Any:
-        if value is not None and not isinstance(value, kind):
-            raise TypeError(
-                f"{type(self).__name__}.{name} must be a {kind.__name__} or None, got {type(value).__name__}. To write "
-                f"values into a tensor, use `with minigrad.no_grad():` and .copy_(); to have something else under this "
-                f"name, del it first."
-            )
-        return value
-
-    def _registries(self) -> tuple[tuple[dict[str, Any], type], ...]:
-        return (self._parameters, Parameter), (self._modules, Module), (self._buffers, Tensor)
+        _register(self, self._modules, Module, name, module)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        for members, kind in self._registries():
+        for members, kind in _registries(self):
             registers = isinstance(value, kind) and kind is not Tensor  # a plain tensor is no buffer by itself
             if registers and name not in members:  # then it takes the place of what follows in this order
                 for others in (vars(self), self._modules, self._buffers):
                     others.pop(name, None)
-                self._transient.discard(name)
+                self._non_persistent_buffers_set.discard(name)
             if registers or name in members:
-                members[name] = self._checked(kind, name, value)
+                members[name] = _checked(self, kind, name, value)
                 return
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:  # for what is not found the usual way
         if name in OWN:
             return vars(self).setdefault(name, OWN[name]())
-        for members, _ in self._registries():
+        for members, _ in _registries(self):
             if name in members:
                 return members[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
 
     def __delattr__(self, name: str) -> None:
-        for members, _ in self._registries():
+        for members, _ in _registries(self):
             if name in members:
                 del members[name]
-                self._transient.discard(name)
+                self._non_persistent_buffers_set.discard(name)
                 return
         super().__delattr__(name)
 
@@ -184,7 +163,7 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its path, such as "0.weight"; one used in two places comes once."""
-        return self._named("_parameters", prefix, recurse, remove_duplicate)
+        return _named(self, "_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
@@ -192,15 +171,10 @@ class Module:
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        return self._named("_buffers", prefix, recurse, remove_duplicate)
+        return _named(self, "_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named(self, kind: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
-        modules = self.named_modules(None, prefix, once) if recurse else iter([(prefix, self)])
-        members = ((_path(path, name), it) for path, module in modules for name, it in getattr(module, kind).items())
-        return _once(members) if once else ((name, member) for name, member in members if member is not None)
 
     # --- changing ---------------------------------------------------------------------------------------------
 
@@ -265,13 +239,7 @@ class Module:
 
         The tensors share memory with the module's: minigrad.save writes them at once; to keep them, clone() them.
         """
-        return {prefix + name: tensor.detach() for name, tensor in self._state()}
-
-    def _state(self) -> Iterator[tuple[str, Tensor]]:
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
-                if tensor is not None and name not in module._transient:
-                    yield _path(path, name), tensor
+        return {prefix + name: tensor.detach() for name, tensor in _state(self)}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
         """Copies the values of a state_dict() into the parameters and buffers of this module.
@@ -281,7 +249,7 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: needs a dict of tensors by name, got {type(state_dict).__name__}.")
-        own = dict(self._state())
+        own = dict(_state(self))
         result = IncompatibleKeys([name for name in own if name not in state_dict],
                                   [name for name in state_dict if name not in own])
         problems = [f"{name!r} is missing" for name in result.missing_keys if strict]
@@ -310,15 +278,53 @@ class Module:
         """The arguments to show in repr()."""
         return ""
 
-    def _described(self) -> Iterator[tuple[str, str]]:
+    def _child_reprs(self) -> Iterator[tuple[str, str]]:
         return ((name, repr(child)) for name, child in self._modules.items())
 
     def __repr__(self) -> str:
         extra = self.extra_repr().splitlines()
-        children = [f"({name}): {text}".replace("\n", "\n  ") for name, text in self._described()]
+        children = [f"({name}): {text}".replace("\n", "\n  ") for name, text in self._child_reprs()]
         lines = extra + children
         body = "\n  " + "\n  ".join(lines) + "\n" if children or len(extra) > 1 else "".join(extra)
         return f"{type(self).__name__}({body})"
+
+
+def _registries(module: Module) -> tuple[tuple[dict[str, Any], type], ...]:
+    return (module._parameters, Parameter), (module._modules, Module), (module._buffers, Tensor)
+
+
+def _register(module: Module, members: dict[str, Any], kind: type, name: str, value: Any) -> None:
+    where = f"{type(module).__name__}: the name {name!r}"
+    if not isinstance(name, str):
+        raise TypeError(f"{where} must be a string.")
+    if "." in name or not name:
+        raise KeyError(f"{where} must not be empty nor contain a dot: names are joined by dots to paths.")
+    if hasattr(module, name) and name not in members:
+        raise KeyError(f"{where} is already that of another attribute; delete it first, or choose another.")
+    members[name] = _checked(module, kind, name, value)
+
+
+def _checked(module: Module, kind: type, name: str, value: Any) -> Any:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(
+            f"{type(module).__name__}.{name} must be a {kind.__name__} or None, got {type(value).__name__}. To write "
+            "values into a tensor, use `with minigrad.no_grad():` and .copy_(); to have something else under this "
+            "name, del it first."
+        )
+    return value
+
+
+def _named(module: Module, kind: str, prefix: str, recurse: bool, once: bool) -> Iterator[tuple[str, Any]]:
+    modules = module.named_modules(None, prefix, once) if recurse else iter([(prefix, module)])
+    members = ((_path(path, name), it) for path, one in modules for name, it in getattr(one, kind).items())
+    return _once(members) if once else ((name, member) for name, member in members if member is not None)
+
+
+def _state(module: Module) -> Iterator[tuple[str, Tensor]]:
+    for path, one in module.named_modules(remove_duplicate=False):
+        for name, tensor in [*one._parameters.items(), *one._buffers.items()]:
+            if tensor is not None and name not in one._non_persistent_buffers_set:
+                yield _path(path, name), tensor
 
 
 def _path(prefix: str, name: str) -> str:
