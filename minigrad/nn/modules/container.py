@@ -23,7 +23,7 @@ class _Container(Module):
     def append(self, module: Module) -> Self:
         name = str(len(self))
         if name in self._modules:  # PyTorch would lose the one that has this name
-            raise KeyError(f"{type(self).__name__}.append: the name {name!r} is taken: slices keep theirs. Make a new one.")
+            raise KeyError(f"{type(self).__name__}.append: the name {name!r} is taken: slices keep their names.")
         self.add_module(name, _checked(self, len(self), module))
         return self
 
