@@ -140,6 +140,7 @@ NORMALIZATION = [
 
 TABLES = [
     (lambda m, k, w: m.nn.functional.embedding(k, w), ints([0, 2, 0], [1, 1, 3]), normal(4, 2)),
+    (lambda m, k, w: m.nn.functional.embedding(k.to(m.int32), w), ints(3, 3), normal(4, 2)),
     (lambda m, k, w: m.nn.functional.embedding(k, w, 2), ints(0, 2, 2, 1), normal(4, 2)),
     (lambda m, k, w: m.nn.functional.embedding(input=k, weight=w, padding_idx=-1), ints([3, 0]), normal(4, 2)),
     (lambda m, k: m.nn.functional.one_hot(k), ints([0, 2], [1, 0])),
@@ -156,7 +157,7 @@ LOSSES = [
     (lambda m, x, t: m.nn.functional.smooth_l1_loss(x, t), normal(4, 3), normal(4, 3)),
     (lambda m, x, t: m.nn.functional.smooth_l1_loss(x, t, reduction="sum", beta=0.3), normal(4, 3), normal(4, 3)),
     (lambda m, x, t: m.nn.functional.smooth_l1_loss(x, t, reduction="none", beta=0), KINKS, floats(0.0, 0.0, 0.0, 0.5)),
-    (lambda m, x, t: m.nn.functional.smooth_l1_loss(x, t, beta=2.0, reduction="sum"), KINKS, floats(0.0, 0.0, 2.0, 9.0)),
+    (lambda m, x, t: m.nn.functional.smooth_l1_loss(x, t, beta=2.0, reduction="sum"), KINKS, floats(0.0, 0.0, 2, 9)),
     (lambda m, x, k: m.nn.functional.nll_loss(x, k), normal(3, 4), ints(0, 3, 1)),
     (lambda m, x, k: m.nn.functional.nll_loss(x, k), normal(4), ints(2).reshape(())),
     (lambda m, x, k, w: m.nn.functional.nll_loss(x, k, w.detach()), normal(3, 4), ints(0, 3, 1), positive(4)),

@@ -1,6 +1,7 @@
 """Where PyTorch refuses, minigrad refuses. Where minigrad refuses more, or accepts more, the reason stands here."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -398,6 +399,125 @@ REFUSED = {
         lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 2, 2), m.ones(1, 2, 2, 2), m.ones(1)),
         lambda m: m.nn.functional.conv_transpose2d(m.ones(1, 1, 0, 2), m.ones(1, 1, 2, 2)),
     ],
+    "fold": [
+        lambda m: m.nn.functional.fold(m.ones(1, 5, 4), (3, 3), 2),
+        lambda m: m.nn.functional.fold(m.ones(1, 4, 5), (3, 3), 2),
+        lambda m: m.nn.functional.fold(m.ones(1, 4, 1), (1, 1), 2),
+        lambda m: m.nn.functional.fold(m.ones(4), (3, 3), 2),
+        lambda m: m.nn.functional.fold(m.ones(1, 4, 4), (3, 3), 2, stride=0),
+    ],
+    "conv1d": [
+        lambda m: m.nn.functional.conv1d(m.ones(1, 3, 4), m.ones(1, 2, 2)),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 2), m.ones(1, 1, 3)),
+        lambda m: m.nn.functional.conv1d(m.ones(4), m.ones(1, 1, 2)),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 4), m.ones(1, 1, 1, 2)),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 4), m.ones(1, 1, 2), stride=(1, 2)),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 4), m.ones(1, 1, 2), m.ones(2)),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 4), m.ones(1, 1, 2), padding="full"),
+        lambda m: m.nn.functional.conv1d(m.ones(1, 1, 4), m.ones(1, 1, 2), stride=2, padding="same"),
+    ],
+    "pooling": [
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 2, 2), 3),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 2, padding=2),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 2, padding=-1),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 0),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 2, 0),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 2, dilation=0),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), (1, 2, 3)),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 4, 4), 1.5),
+        lambda m: m.nn.functional.max_pool2d(m.ones(4, 4), 2),
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 0, 4, 4), 2),
+        lambda m: m.nn.functional.avg_pool2d(m.ones(1, 1, 2, 2), 3),
+        lambda m: m.nn.functional.avg_pool2d(m.ones(1, 1, 4, 4), 2, padding=2),
+        lambda m: m.nn.functional.avg_pool2d(m.ones(1, 1, 4, 4), 2, divisor_override=0),
+        lambda m: m.nn.functional.avg_pool2d(m.ones(1, 1, 4, 4), 2, 0),
+        lambda m: m.nn.functional.adaptive_avg_pool2d(m.ones(4, 4), 2),
+        lambda m: m.nn.functional.adaptive_avg_pool2d(m.ones(1, 4, 4), -1),
+        lambda m: m.nn.functional.adaptive_avg_pool2d(m.ones(1, 1, 0, 4), 2),
+    ],
+    "resizing": [
+        lambda m: m.nn.functional.pad(m.ones(1, 4), (4, 0), mode="reflect"),
+        lambda m: m.nn.functional.pad(m.ones(1, 4), (1, 0), mode="reflect", value=1.0),
+        lambda m: m.nn.functional.pad(m.ones(2), (1, -4)),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4)),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), 2, 2),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), 0),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), scale_factor=0.1),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4, 4), (1, 2, 3)),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4, 4), scale_factor=(1.0,)),
+        lambda m: m.nn.functional.interpolate(m.ones(4, 4), 2),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), 2, mode="nonsense"),
+    ],
+    "activations": [
+        lambda m: m.nn.functional.gelu(m.ones(2), approximate="sigmoid"),
+        lambda m: m.nn.functional.gelu(m.tensor([1, 2])),
+        lambda m: m.nn.functional.softplus(m.tensor([1, 2])),
+        lambda m: m.nn.functional.softmax(m.ones(2, 3), 2),
+        lambda m: m.nn.functional.softmax(m.tensor([1, 2]), 0),
+        lambda m: m.nn.functional.log_softmax(m.ones(2, 3), -3),
+        lambda m: m.nn.functional.log_softmax(m.ones(2, 3), 0.0),
+        lambda m: m.nn.functional.dropout(m.ones(2), 1.5),
+        lambda m: m.nn.functional.dropout(m.ones(2), -0.1),
+        lambda m: m.nn.functional.relu([1.0]),
+        lambda m: m.nn.functional.relu(m.ones(2, requires_grad=True), inplace=True),
+    ],
+    "normalization": [
+        lambda m: m.nn.functional.batch_norm(m.ones(3), None, None, training=True),
+        lambda m: m.nn.functional.batch_norm(m.ones(2, 3), None, None),
+        lambda m: m.nn.functional.batch_norm(m.ones(1, 3), None, None, training=True),
+        lambda m: m.nn.functional.batch_norm(m.ones(2, 3), m.ones(2), m.ones(3)),
+        lambda m: m.nn.functional.batch_norm(m.ones(2, 3), m.ones(3), m.ones(3), m.ones(2)),
+        lambda m: m.nn.functional.batch_norm(m.tensor([[1, 2], [3, 4]]), None, None, training=True),
+        lambda m: m.nn.functional.layer_norm(m.ones(2, 3), (2,)),
+        lambda m: m.nn.functional.layer_norm(m.ones(2, 3), ()),
+        lambda m: m.nn.functional.layer_norm(m.ones(2, 3), (1, 2, 3)),
+        lambda m: m.nn.functional.layer_norm(m.ones(2, 3), (3,), m.ones(2)),
+        lambda m: m.nn.functional.layer_norm(m.ones(2, 3), (3,), m.ones(3), m.ones(1, 3)),
+    ],
+    "tables": [
+        lambda m: m.nn.functional.embedding(m.tensor([4]), m.ones(4, 2)),
+        lambda m: m.nn.functional.embedding(m.tensor([-1]), m.ones(4, 2)),
+        lambda m: m.nn.functional.embedding(m.ones(2), m.ones(4, 2)),
+        lambda m: m.nn.functional.embedding(m.tensor([0]), m.ones(4)),
+        lambda m: m.nn.functional.one_hot(m.tensor([0, 3]), 3),
+        lambda m: m.nn.functional.one_hot(m.tensor([-1, 3])),
+        lambda m: m.nn.functional.one_hot(m.tensor([0, 1], dtype=m.int32)),
+        lambda m: m.nn.functional.one_hot(m.ones(2)),
+        lambda m: m.nn.functional.one_hot(m.zeros(0, dtype=m.int64)),
+    ],
+    "losses": [
+        lambda m: m.nn.functional.l1_loss(m.ones(2), m.ones(3)),
+        lambda m: m.nn.functional.smooth_l1_loss(m.ones(2), m.ones(2), beta=-1.0),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0, 3])),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0, -1])),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0])),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0.0, 1.0])),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0, 1]), m.ones(2)),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0, 1]), m.ones(3).double()),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3), m.tensor([0, 1]), reduction="average"),
+        lambda m: m.nn.functional.nll_loss(m.ones(2, 3, 2), m.tensor([[0], [1]])),
+        lambda m: m.nn.functional.nll_loss(m.tensor(1.0), m.tensor(0)),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.tensor([0, 3])),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.tensor([0, 1], dtype=m.int32)),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.tensor([[0], [1]])),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.ones(2)),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.ones(2, 3), ignore_index=1),
+        lambda m: m.nn.functional.cross_entropy(m.ones(2, 3), m.tensor([0, 1]), label_smoothing=1.5),
+        lambda m: m.nn.functional.binary_cross_entropy(m.tensor([1.5]), m.ones(1)),
+        lambda m: m.nn.functional.binary_cross_entropy(m.tensor([float("nan")]), m.ones(1)),
+        lambda m: m.nn.functional.binary_cross_entropy(m.ones(2), m.ones(1)),
+        lambda m: m.nn.functional.binary_cross_entropy_with_logits(m.ones(2), m.ones(2, 1)),
+        lambda m: m.nn.functional.binary_cross_entropy_with_logits(m.ones(2), m.ones(2), reduction="average"),
+    ],
+    "layers": [
+        lambda m: m.nn.BatchNorm1d(3)(m.ones(2, 3, 4, 5)),
+        lambda m: m.nn.BatchNorm2d(3)(m.ones(2, 3, 4)),
+        lambda m: m.nn.BatchNorm2d(3)(m.ones(2, 4, 5, 5)),
+        lambda m: m.nn.BatchNorm1d(3)(m.ones(1, 3)),
+        lambda m: m.nn.Dropout(1.1),
+        lambda m: m.nn.Conv2d(1, 1, 3, padding_mode="nonsense"),
+        lambda m: m.nn.ConvTranspose2d(1, 1, 3, padding_mode="reflect"),
+    ],
     "unfold": [
         lambda m: m.nn.functional.unfold(m.ones(1, 1, 2, 2), 3),
         lambda m: m.nn.functional.unfold(m.ones(2, 2), 1),
@@ -550,11 +670,37 @@ RAISES = {
     "a shallow copy of a result would be a leaf without its history": [
         lambda m: copy.copy(m.ones(2, requires_grad=True) * 2),
     ],
-    "a negative padding is a slice": [
-        lambda m: m.nn.functional.pad(m.ones(4), (-1, 0)),
+    "paddings that go round are left out": [
+        lambda m: m.nn.functional.pad(m.ones(1, 4), (1, 1), mode="circular"),
+        lambda m: m.nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"),
     ],
-    "of the paddings only constants are there": [
-        lambda m: m.nn.functional.pad(m.ones(1, 4), (1, 1), mode="reflect"),
+    "of the interpolations only the nearest is there": [
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4, 4), 2, mode="bilinear"),
+    ],
+    "a reflected or repeated border has no negative width: slice": [
+        lambda m: m.nn.functional.pad(m.ones(1, 4, 4), (-1, 1), mode="replicate"),
+    ],
+    "pooling is for floating-point tensors": [
+        lambda m: m.nn.functional.max_pool2d(m.tensor([[[1, 2], [3, 4]]]), 2),
+    ],
+    "a window that meets no element of the image has no largest one": [
+        lambda m: m.nn.functional.max_pool2d(m.ones(1, 1, 1, 1), (1, 2), padding=(0, 1), dilation=2),
+    ],
+    "softmax needs dim": [
+        lambda m: quietly(lambda: m.nn.functional.softmax(m.ones(2, 3))),
+        lambda m: quietly(lambda: m.nn.LogSoftmax()(m.ones(2, 3))),
+    ],
+    "losses compare tensors of one shape": [
+        lambda m: quietly(lambda: m.nn.functional.mse_loss(m.ones(2, 1), m.ones(2))),
+        lambda m: quietly(lambda: m.nn.functional.l1_loss(m.ones(2), m.ones(()))),
+    ],
+    "PyTorch's positional size_average and reduce, which it gave up, are left out": [
+        lambda m: quietly(lambda: m.nn.functional.mse_loss(m.ones(2), m.ones(2), True)),
+        lambda m: quietly(lambda: m.nn.functional.mse_loss(m.ones(2), m.ones(2), reduce=False)),
+        lambda m: quietly(lambda: m.nn.MSELoss(False)),
+    ],
+    "targets are int64, not bytes": [
+        lambda m: m.nn.functional.nll_loss(m.ones(1, 3), m.tensor([1], dtype=m.uint8)),
     ],
     "a write through .data counts as one": [
         lambda m: written_through_data(m),
@@ -661,6 +807,13 @@ def twice(m, expression):
     y = expression(m.ones(2, requires_grad=True))
     y.backward()
     y.backward()
+
+
+def quietly(function):
+    """Without PyTorch's warnings about what it still accepts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function()
 
 
 def generator():

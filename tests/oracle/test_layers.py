@@ -53,7 +53,7 @@ LAYERS = [
      (2, 2, 3, 2)),
     (lambda m: m.nn.BatchNorm1d(2, affine=False, track_running_stats=False), (3, 2)),
     (lambda m: m.nn.BatchNorm1d(2, bias=False), (3, 2)),
-    (lambda m: m.nn.BatchNorm2d(2, bias=False), (3, 2, 1, 2)),
+    (lambda m: m.nn.BatchNorm2d(2, dtype=m.float64, bias=False), (3, 2, 1, 2)),
     (lambda m: m.nn.LayerNorm(3), (2, 3)),
     (lambda m: m.nn.LayerNorm([2, 3], 1e-3, True, False), (4, 2, 3)),
     (lambda m: m.nn.LayerNorm(normalized_shape=(3,), eps=1e-3, elementwise_affine=False, bias=True), (4, 2, 3)),
@@ -162,8 +162,6 @@ def test_losses_as_modules(m):
 @replayed
 def test_binary_cross_entropy_and_its_first_gradients(m):
     """PyTorch's second gradient is not the derivative of its first: it has 1e-12 at other places."""
-    F = m.nn.functional
-
     def gradients(loss, *tensors):
         return [loss.detach(), *m.autograd.grad(loss, tensors)]
 
@@ -173,21 +171,21 @@ def test_binary_cross_entropy_and_its_first_gradients(m):
     edges = m.tensor([0.0, 0.0, 1e-30, 1e-20, 1.0, 1.0, 1.0 - 1e-7], requires_grad=True)
     targets = m.tensor([0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
     return [
-        gradients(F.binary_cross_entropy(x, t), x, t),
-        gradients(F.binary_cross_entropy(input=x, target=t, weight=w, reduction="sum"), x, t),
-        gradients(F.binary_cross_entropy(edges, targets, reduction="sum"), edges),
-        F.binary_cross_entropy(edges, targets, reduction="none"),
+        gradients(m.nn.functional.binary_cross_entropy(x, t), x, t),
+        gradients(m.nn.functional.binary_cross_entropy(input=x, target=t, weight=w, reduction="sum"), x, t),
+        gradients(m.nn.functional.binary_cross_entropy(edges, targets, reduction="sum"), edges),
+        m.nn.functional.binary_cross_entropy(edges, targets, reduction="none"),
     ]
 
 
 @replayed
 def test_in_place_activations(m):
-    F, seen = m.nn.functional, []
+    seen = []
     for function in (
-        lambda x: F.relu(x, inplace=True),
-        lambda x: F.leaky_relu(x, 0.2, inplace=True),
-        lambda x: F.silu(x, inplace=True),
-        lambda x: F.dropout(x, 1.0, inplace=True),
+        lambda x: m.nn.functional.relu(x, inplace=True),
+        lambda x: m.nn.functional.leaky_relu(x, 0.2, inplace=True),
+        lambda x: m.nn.functional.silu(x, inplace=True),
+        lambda x: m.nn.functional.dropout(x, 1.0, inplace=True),
         m.nn.ReLU(inplace=True),
         m.nn.SiLU(inplace=True),
         m.nn.LeakyReLU(inplace=True),
@@ -206,9 +204,10 @@ def test_in_place_activations(m):
 
 @replayed
 def test_dropout_of_nothing_and_of_all(m):
-    F, x = m.nn.functional, m.tensor([[1.0, -2.0], [3.0, 4.0]], requires_grad=True)
+    x = m.tensor([[1.0, -2.0], [3.0, 4.0]], requires_grad=True)
     return [
-        F.dropout(x, p=0.0), F.dropout(x, 1.0, True), F.dropout(input=x, p=0.5, training=False, inplace=False),
+        m.nn.functional.dropout(x, p=0.0), m.nn.functional.dropout(x, 1.0, True),
+        m.nn.functional.dropout(input=x, p=0.5, training=False, inplace=False),
         m.nn.Dropout(p=1.0)(x), m.nn.Dropout().eval()(x),
     ]  # fmt: skip
 
@@ -279,7 +278,8 @@ def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, incl
         return [*y, *m.autograd.grad(y[0], x, m.tensor(dy))]
 
     theirs = pooled(torch)
-    if theirs != ["refused"] and np.isinf(theirs[0].detach().numpy()).any():  # a window that meets nothing, where PyTorch's index is outside the image
+    if theirs != ["refused"] and np.isinf(theirs[0].detach().numpy()).any():
+        # a window that meets nothing: PyTorch's index is outside the image
         theirs = ["refused"]
     same(pooled(minigrad), theirs)
 

@@ -69,8 +69,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int 
     """
     check_floats("adaptive_avg_pool2d", input)
     check_batched("adaptive_avg_pool2d", input)
-    wanted = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
-    kept = [size if want is None else want for want, size in zip(wanted, input.shape[-2:], strict=False)]
+    wanted: Any = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    kept = tuple([input.shape[k - 2] if want is None and k < 2 else want for k, want in enumerate(wanted)])
     height, width = pair("adaptive_avg_pool2d", "output_size", kept)
     if min(height, width) < 1 or 0 in input.shape[-3:]:
         raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.creation import arange
-from minigrad.dtypes import int64
+from minigrad.dtypes import int32, int64
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.ops.elementwise import where
 from minigrad.tensor import Tensor
@@ -22,7 +22,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight has shape {weight.shape}, but must be (rows, columns).")
     rows = weight.shape[0]
-    numbers = numbers_below("embedding", "input", input, rows)
+    check_tensors("embedding", input)
+    numbers = numbers_below("embedding", "input", input.long() if input.dtype == int32 else input, rows)
     y = weight[numbers]
     if padding_idx is None:
         return y

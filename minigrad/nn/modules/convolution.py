@@ -138,5 +138,6 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self._padded(input)[1], self.output_padding, self.groups, self.dilation
-        )
+            input, self.weight, self.bias, self.stride, self._padded(input)[1], self.output_padding, self.groups,
+            self.dilation,
+        )  # fmt: skip
