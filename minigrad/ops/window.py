@@ -140,8 +140,8 @@ class MaxPool2d(Pick):
             first[at_y] = places[at_x]
         if (first < 0).any():
             raise ValueError(
-                f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} a window meets "
-                f"no element of the image {self.geometry.x_shape}, so there is no largest. Use less of either."
+                f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} a window "
+                f"meets no element of the image {self.geometry.x_shape}, so there is no largest. Use less of either."
             )
         y = device.full(shape, -np.inf, x.dtype)
         self.indices = device.copy(self.repeated(first, shape))

@@ -45,7 +45,8 @@ def test_pools_look_at_every_window(device: str, shape: tuple, kernel: tuple, st
     largest = np.stack([np.nanmax(window, (2, 3)) for window in windows], 2)
     y, indices = F.max_pool2d(minigrad.tensor(x), kernel, stride, padding, dilation, return_indices=True)
     np.testing.assert_array_equal(y.numpy(), largest.reshape(*shape[:2], len(rows), len(columns)), strict=True)
-    np.testing.assert_array_equal(np.take_along_axis(x.reshape(*shape[:2], math.prod(shape[2:])), indices.flatten(2).numpy(), 2), largest)
+    planes = x.reshape(*shape[:2], math.prod(shape[2:]))
+    np.testing.assert_array_equal(np.take_along_axis(planes, indices.flatten(2).numpy(), 2), largest)
     if dilation == 1:
         means = np.stack([np.nanmean(window, (2, 3)) for window in windows], 2)
         found = F.avg_pool2d(minigrad.tensor(x), kernel, stride, padding, count_include_pad=False)
