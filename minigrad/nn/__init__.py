@@ -4,8 +4,8 @@ from minigrad.nn import functional, init, utils
 from minigrad.nn.modules import (
     GELU, AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, BCELoss, BCEWithLogitsLoss, Conv1d, Conv2d,
     ConvTranspose2d, CrossEntropyLoss, Dropout, Embedding, Flatten, Identity, L1Loss, LayerNorm, LazyBatchNorm2d,
-    LazyConv2d, LazyLinear, LeakyReLU, Linear, LogSoftmax, MaxPool2d, Module, ModuleList, MSELoss, NLLLoss, Parameter, ReLU,
-    Sequential, Sigmoid, SiLU, SmoothL1Loss, Softmax, Softplus, Tanh,
+    LazyConv2d, LazyLinear, LeakyReLU, Linear, LogSoftmax, MaxPool2d, Module, ModuleList, MSELoss, NLLLoss, Parameter,
+    ReLU, Sequential, Sigmoid, SiLU, SmoothL1Loss, Softmax, Softplus, Tanh,
 )  # fmt: skip
 
 __all__ = [

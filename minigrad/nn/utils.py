@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from minigrad.creation import zeros
 from minigrad.function import no_grad
-from minigrad.ops.elementwise import where
 from minigrad.ops.index import stack
 from minigrad.tensor import Tensor
 
@@ -32,8 +31,7 @@ def clip_grad_norm_(
                 f"clip_grad_norm_: the norm of the gradients is {norm.item()}, so they cannot be scaled; with "
                 "error_if_nonfinite=False they would become NaN or 0."
             )
-        scale = max_norm / (norm + 1e-6)
-        scale = where(scale > 1, 1, scale)  # NaN stays
+        scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient *= scale.to(gradient.dtype).to(gradient.device)
     return norm

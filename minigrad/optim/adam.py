@@ -56,7 +56,7 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             square = state["max_exp_avg_sq"] = square.maximum(state.get("max_exp_avg_sq", square))
         unbias = (1 - beta2**step) ** 0.5  # taken into the numbers: one pass over the elements less
-        parameter -= lr * unbias / (1 - beta1**step) * mean / (square**0.5 + group["eps"] * unbias)
+        parameter -= lr * unbias / (1 - beta1**step) * mean / (square.sqrt() + group["eps"] * unbias)
 
 
 class AdamW(Adam):
