@@ -88,54 +88,73 @@ def fold(y: Tensor, geometry: ConvGeometry) -> Tensor:
     return Fold(geometry)(y)
 
 
-class Pick(_Windows):
+class _Choice(_Windows):
     """`indices` (int32, shaped like y) has the place h * width + k in x of the element chosen from each window."""
 
     def __init__(self, geometry: ConvGeometry, indices: Array = None) -> None:
         self.geometry, self.indices = geometry, indices
 
-    def forward(self, x: Array) -> Array:
-        y = self.zeros(self.geometry.y_shape, x)
+    def taps(self) -> Iterator[tuple[Key, Key, Array]]:
+        """Where in x and where in y each tap meets, and the places of what it meets, shaped like that part of y."""
+        places, lead = self.device.from_numpy(self.places()), self.geometry.y_shape[:2]
         for _, at_x, at_y in _taps(self.geometry):
-            part, before = self.device.getitem(x, at_x), self.device.getitem(y, at_y)
-            self.device.assign(y, at_y, self.device.where(self.chosen(at_x, at_y), part, before))
-        return y
-
-    def backward(self, dy: Tensor) -> Tensor:
-        return Spread(self.geometry, self.indices)(dy)
-
-    def chosen(self, at_x: Key, at_y: Key) -> Array:
-        """In which of the windows at_y the element that they meet at at_x was chosen, as bool."""
-        indices = self.device.getitem(self.indices, at_y)
-        return self.device.equal(indices, self.repeated(self.places()[at_x], indices.shape))
+            part = self.device.getitem(places, at_x)
+            yield at_x, at_y, self.device.broadcast_to(part, (*lead, *part.shape))
 
     def places(self) -> Places:
         """The place of every element of an image."""
         _, _, height, width = self.geometry.x_shape
         return np.arange(height * width, dtype=np.int32).reshape(height, width)
 
-    def repeated(self, places: Places, shape: Shape) -> Array:
-        return self.device.broadcast_to(self.device.from_numpy(places.copy()), shape)
+
+class Pick(_Choice):
+    def forward(self, x: Array) -> Array:
+        device, y = self.device, self.zeros(self.geometry.y_shape, x)
+        for at_x, at_y, places in self.taps():
+            chosen = device.equal(device.getitem(self.indices, at_y), places)
+            device.assign(y, at_y, device.where(chosen, device.getitem(x, at_x), device.getitem(y, at_y)))
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Spread(self.geometry, self.indices)(dy)
 
 
-class Spread(Pick):
+class Spread(_Choice):
     def forward(self, y: Array) -> Array:
-        x = self.zeros(self.geometry.x_shape, y)
-        for _, at_x, at_y in _taps(self.geometry):
-            part = self.device.getitem(y, at_y)
-            self.add(x, at_x, self.device.where(self.chosen(at_x, at_y), part, self.zeros(part.shape, part)))
+        device, x = self.device, self.zeros(self.geometry.x_shape, y)
+        for at_x, at_y, places in self.taps():
+            part = device.getitem(y, at_y)
+            chosen = device.equal(device.getitem(self.indices, at_y), places)
+            self.add(x, at_x, device.where(chosen, part, self.zeros(part.shape, part)))
         return x
 
     def backward(self, dx: Tensor) -> Tensor:
         return Pick(self.geometry, self.indices)(dx)
 
 
-class MaxPool2d(Pick):
+class MaxPool2d(_Choice):
     """Picks what it finds to be the largest, so its gradients are those of Pick."""
 
     def forward(self, x: Array) -> Array:
-        device, shape, places = self.device, self.geometry.y_shape, self.places()
-        first = np.full(shape[2:], -1, np.int32)  # where all is -inf, the first element is chosen
+        device, shape = self.device, self.geometry.y_shape
+        y = device.full(shape, -np.inf, x.dtype)
+        self.indices = device.copy(device.broadcast_to(device.from_numpy(self.first()), shape))
+        for at_x, at_y, places in self.taps():
+            part, before = device.copy(device.getitem(x, at_x)), device.getitem(y, at_y)
+            is_nan = device.equal(device.equal(part, part), device.full(part.shape, False, np.dtype(np.bool_)))
+            better = device.astype(device.maximum(device.less(before, part), is_nan), places.dtype)
+            # places only grow from tap to tap, so the larger of two is the later; a product is faster than a choice
+            later = device.maximum(device.getitem(self.indices, at_y), device.mul(better, places))
+            device.assign(self.indices, at_y, later)
+            device.assign(y, at_y, device.maximum(before, part))
+        return y
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return Spread(self.geometry, self.indices)(dy)
+
+    def first(self) -> Places:
+        """The place of the first element of each window, which is chosen where all are -inf."""
+        first, places = np.full(self.geometry.y_shape[2:], -1, np.int32), self.places()
         for _, at_x, at_y in reversed(list(_taps(self.geometry))):
             first[at_y] = places[at_x]
         if (first < 0).any():
@@ -143,17 +162,7 @@ class MaxPool2d(Pick):
                 f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} a window "
                 f"meets no element of the image {self.geometry.x_shape}, so there is no largest. Use less of either."
             )
-        y = device.full(shape, -np.inf, x.dtype)
-        self.indices = device.copy(self.repeated(first, shape))
-        for _, at_x, at_y in _taps(self.geometry):
-            part, before = device.copy(device.getitem(x, at_x)), device.getitem(y, at_y)
-            is_nan = device.equal(device.equal(part, part), device.full(part.shape, False, np.dtype(np.bool_)))
-            better = device.astype(device.maximum(device.less(before, part), is_nan), first.dtype)
-            # places only grow from tap to tap, so the larger of two is the later; a product is faster than a choice
-            later = device.mul(better, self.repeated(places[at_x], part.shape))
-            device.assign(self.indices, at_y, device.maximum(device.getitem(self.indices, at_y), later))
-            device.assign(y, at_y, device.maximum(before, part))
-        return y
+        return first
 
 
 def max_pool2d(x: Tensor, geometry: ConvGeometry) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from minigrad import Function, Tensor, nn, optim
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.backends.geometry import conv_geometry
-from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape
+from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape, window
 
 # The fixture is that of all tests; here it has one parameter. It fails, or is told to skip, where OpenCL is missing.
 pytestmark = pytest.mark.parametrize("device", ["opencl"], indirect=True)
@@ -301,6 +301,7 @@ def everything(x: Tensor, w: Tensor, m: Tensor) -> Iterator[Tensor]:
     yield from [x.reshape(8, 30), x.permute(3, 1, 0, 2), x.clone(), x.float().double() * x]
     yield from [x[1, ::2, None, 1:4], x[[1, 0, 1], :, [[2], [2]]], x[x > 1], F.pad(x, (1, 2, 0, 1))]
     yield from [minigrad.cat([x, x[:, 1:]], 1), minigrad.stack([m, m * m], 2), x @ m, m.T @ m]
+    yield from [x.erf(), F.max_pool2d(x, 3, 2, 1), F.fold(F.unfold(x, 2), (5, 6), 2)]
     yield F.conv2d(x, w, stride=(1, 2), padding=1, dilation=(2, 1), groups=2)
     yield F.conv_transpose2d(x[:, :2], w, stride=2, padding=1, output_padding=1)
     yield x.to("reference").to(x.device.name) * x
@@ -326,7 +327,7 @@ def test_every_operation_agrees_with_the_reference(device: str, monkeypatch: pyt
     monkeypatch.setattr(Function, "__call__", lambda self, *inputs: called.add(type(self)) or call(self, *inputs))
     for found, expected in zip(values_and_derivatives(device), values_and_derivatives("reference"), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
-    modules = (conv, convert, elementwise, index, matmul, reduce, shape)
+    modules = (conv, convert, elementwise, index, matmul, reduce, shape, window)
     operations = {kind for module in modules for kind in vars(module).values() if is_operation(kind, module)}
     assert called == operations
 

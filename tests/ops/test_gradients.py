@@ -238,4 +238,4 @@ def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         if isinstance(value, type) and issubclass(value, Function) and value.__module__ == module.__name__
     }
     # Base classes; and what only the derivatives of max_pool2d call.
-    assert defined - recorded == {conv._Convolution, window._Windows, window.Pick, window.Spread}
+    assert defined - recorded == {conv._Convolution, window._Windows, window._Choice, window.Pick, window.Spread}

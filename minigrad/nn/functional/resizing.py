@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.backends.geometry import check_size
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.ops.index import cat, narrow
 from minigrad.ops.shape import integers, unpacked
@@ -42,6 +43,7 @@ def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: f
         return x.new_full((*x.shape[:axis], width, *x.shape[axis + 1 :]), value)
 
     size = x.shape[axis]
+    check_size("pad", (*x.shape[:axis], max(0, before + size + after), *x.shape[axis + 1 :]))
     if min(before, after) < 0:
         if size + min(before, 0) + min(after, 0) < 0:
             raise ValueError(f"pad: pad=({before}, {after}) cuts more than the {size} elements of axis {axis}.")
