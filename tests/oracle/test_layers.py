@@ -274,14 +274,12 @@ def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, incl
             y = largest() if whole else average()
         except (ValueError, RuntimeError):
             return ["refused"]
+        if np.isinf(y[0].detach().numpy()).any():
+            return ["refused"]  # a window meets nothing; PyTorch's gradient would be written outside the image
         dy = np.random.default_rng(1).standard_normal(tuple(y[0].shape))
         return [*y, *m.autograd.grad(y[0], x, m.tensor(dy))]
 
-    theirs = pooled(torch)
-    if theirs != ["refused"] and np.isinf(theirs[0].detach().numpy()).any():
-        # a window that meets nothing: PyTorch's index is outside the image
-        theirs = ["refused"]
-    same(pooled(minigrad), theirs)
+    same(pooled(minigrad), pooled(torch))
 
 
 @given(
