@@ -15,17 +15,14 @@ The weights start at random between -0.71 and 0.71; for every seed, ten epochs t
 Source: https://d2l.ai/chapter_convolutional-neural-networks/conv-layer.html
 """
 
-import argparse
 import math
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
+from command_line import DEFAULT, check, new_parser, settle_picture
 
 import minigrad
 from minigrad import nn, optim
-from minigrad.backends import NAMES, get_backend
 
 
 def image_and_edges(device):
@@ -120,37 +117,13 @@ def main(arguments=None):
 
 def parse(arguments):
     """The command line, checked. `output` is None if there is nothing to draw with."""
-    parser = argparse.ArgumentParser(description="Learn the edge kernel [1, -1] from an image and its edges.")
-    add, default = parser.add_argument, " (default: %(default)s)"
-    add("--device", choices=NAMES, default=minigrad.get_default_device(), help="where to compute" + default)
-    add("--epochs", type=int, default=10, metavar="N", help="steps of gradient descent" + default)
-    add("--lr", type=float, default=0.03, metavar="R", help="learning rate" + default)
-    add("--seed", type=int, default=1, metavar="S", help="of the random initial kernel" + default)
-    add("--output", type=Path, metavar="FILE", help="the picture (default: out/learn_edge_kernel_DEVICE.png)")
+    name = "learn_edge_kernel"
+    parser = new_parser("Learn the edge kernel [1, -1] from an image and its edges.", f"out/{name}_DEVICE.png")
+    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="steps of gradient descent" + DEFAULT)
+    parser.add_argument("--lr", type=float, default=0.03, metavar="R", help="learning rate" + DEFAULT)
     options = parser.parse_args(arguments)
-    if options.epochs < 1:
-        parser.error(f"--epochs {options.epochs} must be at least 1")
-    if not 0 < options.lr < math.inf:
-        parser.error(f"--lr {options.lr} must be a positive number")
-    if options.seed < 0:
-        parser.error(f"--seed {options.seed} must not be negative")
-    try:
-        get_backend(options.device)
-    except (ImportError, RuntimeError, ValueError) as error:
-        parser.error(f"--device {options.device}: {error}")
-    can_draw = find_spec("matplotlib") is not None
-    if options.output is None:
-        options.output = Path("out", f"learn_edge_kernel_{options.device}.png") if can_draw else None
-    elif not can_draw:
-        parser.error("--output: a picture needs matplotlib; install it with: pip install matplotlib")
-    elif options.output.suffix != ".png":
-        parser.error(f"--output {options.output} must end in .png")
-    if options.output is not None:
-        try:
-            options.output.parent.mkdir(parents=True, exist_ok=True)
-            options.output.open("ab").close()  # fails now rather than after learning
-        except OSError as error:
-            parser.error(f"--output {options.output}: {error.strerror}")
+    check(parser, options, epochs=1)
+    settle_picture(parser, options, name)
     return options
 
 

@@ -52,9 +52,9 @@ def row_text(numbers):
     return f"[{', '.join(map(number_text, numbers))}]"
 
 
-def show_matrix(axes, matrix, colours, low):
-    """Every element as a square coloured from `low` to 1, with its number inside."""
-    picture = axes.imshow(matrix, cmap=colours, vmin=low, vmax=1)
+def show_matrix(axes, matrix, colours, low, high=1):
+    """Every element as a square coloured from `low` to `high`, with its number inside."""
+    picture = axes.imshow(matrix, cmap=colours, vmin=low, vmax=high)
     for (row, column), value in np.ndenumerate(matrix):
         red, green, blue, _ = picture.to_rgba(value)
         colour = "white" if 0.3 * red + 0.6 * green + 0.1 * blue < 0.6 else INK
@@ -68,11 +68,15 @@ def show_matrix(axes, matrix, colours, low):
 def draw_losses(axes, losses, hessian, lr):
     """On a logarithmic axis, where shrinking by a constant factor is a straight line."""
     axes.plot(losses, "o-" if len(losses) < 60 else "-", color=GREEN, markersize=5)
-    axes.set_yscale("log", nonpositive="mask")
     limit = 2 / np.linalg.eigvalsh(hessian)[-1]
     headline(axes, "Loss", f"sum of (prediction − target)², learning rate {lr:g} (limit {limit:.4f})")
-    last = max(1, len(losses) - 1)
-    axes.set(xlabel="epoch", xlim=(-0.04 * last, 1.04 * last))
+    powers_by_step(axes, "epoch", len(losses) - 1)
+
+
+def powers_by_step(axes, step, last):
+    """From step 0 to the last one, over powers of ten: bare axes with lines across."""
+    axes.set_yscale("log", nonpositive="mask")
+    axes.set(xlabel=step, xlim=(-0.04 * max(1, last), 1.04 * max(1, last)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_text(value)))
     axes.yaxis.set_minor_formatter("")
@@ -87,16 +91,7 @@ def power_text(value):
 
 def draw_path(axes, kernels, wanted, hessian, lr):
     """The kernel after each epoch, over lines of equal loss: (w - wanted)^T H (w - wanted) / 2."""
-    right, up = np.meshgrid(np.linspace(-2.75, 0.85, 301), np.linspace(-0.8, 2, 301))
-    error = np.stack([right, up])
-    loss = np.einsum("a...,ab,b...->...", error, hessian, error) / 2
-    levels = [0.3, 1, 3, 10, 30, 100]
-    plane = (wanted[0] + right, wanted[1] + up, loss)
-    axes.contourf(*plane, levels=[0, *levels, np.inf], colors=VALLEY(np.linspace(0, 1, len(levels) + 1)))
-    lines = axes.contour(*plane, levels=levels, colors="white", linewidths=1)
-    curvatures, directions = np.linalg.eigh(hessian)
-    crossings = [wanted + abs(directions[:, -1]) * np.sqrt(2 * level / curvatures[-1]) for level in (3, 10, 30)]
-    axes.clabel(lines, manual=crossings, fontsize=8, colors=INK, fmt="%g")
+    curvatures, directions = draw_valley(axes, wanted, hessian)
     draw_slopes(axes, wanted - (2.4, 0.35), curvatures, directions, lr)
 
     far = np.abs(kernels - wanted).max(axis=1) > 100  # a path that diverges ends where nobody looks any more
@@ -109,10 +104,25 @@ def draw_path(axes, kernels, wanted, hessian, lr):
     axes.annotate(row_text(wanted), wanted, (9, -13), textcoords="offset points")
 
     headline(axes, "Path of the kernel", "numbered by epoch, over lines of equal loss")
+
+
+def draw_valley(axes, wanted, hessian):
+    """Lines of equal loss around its lowest point, numbered. Returns the curvatures, and their directions as columns."""
+    right, up = np.meshgrid(np.linspace(-2.75, 0.85, 301), np.linspace(-0.8, 2, 301))
+    error = np.stack([right, up])
+    loss = np.einsum("a...,ab,b...->...", error, hessian, error) / 2
+    levels = [0.3, 1, 3, 10, 30, 100]
+    plane = (wanted[0] + right, wanted[1] + up, loss)
+    axes.contourf(*plane, levels=[0, *levels, np.inf], colors=VALLEY(np.linspace(0, 1, len(levels) + 1)))
+    lines = axes.contour(*plane, levels=levels, colors="white", linewidths=1)
+    curvatures, directions = np.linalg.eigh(hessian)
+    crossings = [wanted + abs(directions[:, -1]) * np.sqrt(2 * level / curvatures[-1]) for level in (3, 10, 30)]
+    axes.clabel(lines, manual=crossings, fontsize=8, colors=INK, fmt="%g")
     axes.set(xlim=(plane[0].min(), plane[0].max()), ylim=(plane[1].min(), plane[1].max()), aspect="equal")
     axes.set(xlabel="first weight", ylabel="second weight")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
+    return curvatures, directions
 
 
 def draw_slopes(axes, centre, curvatures, directions, lr):
@@ -122,3 +132,34 @@ def draw_slopes(axes, centre, curvatures, directions, lr):
         axes.annotate("", centre - tip, centre + tip, arrowprops={"arrowstyle": "<->", "color": INK, "linewidth": 0.9})
         text = f"curvature {curvature:.0f}\nerror × {number_text(1 - lr * curvature)} per epoch"
         axes.annotate(text, centre + tip, (4, 0), textcoords="offset points", va="center", fontsize=8.5)
+
+
+def save_newton(file, paths, wanted, hessian, descent, newton):
+    """One page about second derivatives: ways down a quadratic valley, and errors where the loss is not quadratic.
+
+    paths: by method, the two weights after each step. wanted, hessian: of the valley. descent, newton: error by step.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 5.1))
+        frame = {"left": 0.06, "right": 0.985, "top": 0.87, "bottom": 0.105, "wspace": 0.17}
+        valley, errors = figure.subplots(1, 2, gridspec_kw={**frame, "width_ratios": [1.14, 1]})
+        draw_valley(valley, wanted, hessian)
+        headline(valley, "Quadratic loss: the edge kernel", "step by step to the lowest point, over lines of equal loss")
+        for (name, points), colour in zip(paths.items(), (ORANGE, BLUE, GREEN), strict=True):
+            valley.plot(*points.T, "o-", color=colour, markersize=4, linewidth=1.4, label=name)
+        valley.plot(*wanted, "*", color=INK, markersize=12, zorder=3)
+        valley.annotate(row_text(wanted), wanted, (9, -13), textcoords="offset points")
+        valley.legend(loc="lower left", fontsize=9, frameon=False, title="steps to come within 0.0001")
+        valley.get_legend().set(alignment="left")
+
+        headline(errors, "Not quadratic: the detector", "largest error of a weight")
+        errors.plot(descent, "o-", color=BLUE, markersize=4)
+        errors.plot(newton, "o-", color=GREEN, markersize=4)
+        powers_by_step(errors, "step", len(descent) - 1)
+        note = {"textcoords": "offset points", "fontsize": 9.5}
+        errors.annotate("gradient descent: the error\nshrinks by a constant factor", (len(descent) - 1, descent[-1]),
+                        (0, 38), ha="right", color=BLUE, **note)  # fmt: skip
+        last = int(np.argmax(newton < 1e-6))
+        errors.annotate("Newton: the error is squared\nat every step, down to rounding", (last, newton[last]), (12, 0),
+                        va="center", color=GREEN, **note)  # fmt: skip
+        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})

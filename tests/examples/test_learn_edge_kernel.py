@@ -50,7 +50,7 @@ def run(
 @pytest.fixture
 def no_picture(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """The script as it runs where matplotlib is missing: what is printed is the same, and comes sooner."""
-    monkeypatch.setattr(script, "find_spec", lambda name: None)
+    monkeypatch.setattr("command_line.find_spec", lambda name: None)
 
 
 def learned(printed: str) -> list[float]:
@@ -190,7 +190,7 @@ def test_a_device_that_cannot_start_is_a_bad_argument(
     def broken(name: str) -> None:
         raise ImportError("install something")
 
-    monkeypatch.setattr(script, "get_backend", broken)
+    monkeypatch.setattr("command_line.get_backend", broken)
     with pytest.raises(SystemExit) as stopped:
         script.main(["--device", "opencl"])
     assert stopped.value.code == 2
