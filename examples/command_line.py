@@ -34,18 +34,24 @@ def check(parser, options, **least):
         get_backend(options.device)
     except (ImportError, RuntimeError, ValueError) as error:
         parser.error(f"--device {options.device}: {error}")
-    if options.output is not None and not can_draw():
-        parser.error("--output: a picture needs matplotlib; install it with: pip install matplotlib")
+    if options.output is not None:
+        require(parser, "matplotlib", "--output: a picture needs matplotlib")
 
 
-def can_draw():
-    return find_spec("matplotlib") is not None
+def require(parser, package, reason):
+    """Ends the program unless the package is installed."""
+    if not installed(package):
+        parser.error(f"{reason}; install it with: pip install {package}")
+
+
+def installed(package):
+    return find_spec(package) is not None
 
 
 def settle_picture(parser, options, name):
     """options.output becomes out/NAME_DEVICE.png unless told, None without matplotlib; checked, its folder made."""
     if options.output is None:
-        options.output = Path("out", f"{name}_{options.device}.png") if can_draw() else None
+        options.output = Path("out", f"{name}_{options.device}.png") if installed("matplotlib") else None
     elif options.output.suffix != ".png":
         parser.error(f"--output {options.output} must end in .png")
     if options.output is not None:

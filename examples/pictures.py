@@ -107,7 +107,7 @@ def draw_path(axes, kernels, wanted, hessian, lr):
 
 
 def draw_valley(axes, wanted, hessian):
-    """Lines of equal loss around its lowest point, numbered. Returns the curvatures, and their directions as columns."""
+    """Lines of equal loss around its lowest point. Returns the curvatures, and their directions as columns."""
     right, up = np.meshgrid(np.linspace(-2.75, 0.85, 301), np.linspace(-0.8, 2, 301))
     error = np.stack([right, up])
     loss = np.einsum("a...,ab,b...->...", error, hessian, error) / 2
@@ -144,7 +144,7 @@ def save_newton(file, paths, wanted, hessian, descent, newton):
         frame = {"left": 0.06, "right": 0.985, "top": 0.87, "bottom": 0.105, "wspace": 0.17}
         valley, errors = figure.subplots(1, 2, gridspec_kw={**frame, "width_ratios": [1.14, 1]})
         draw_valley(valley, wanted, hessian)
-        headline(valley, "Quadratic loss: the edge kernel", "step by step to the lowest point, over lines of equal loss")
+        headline(valley, "Quadratic loss: the edge kernel", "three ways to the lowest point, over lines of equal loss")
         for (name, points), colour in zip(paths.items(), (ORANGE, BLUE, GREEN), strict=True):
             valley.plot(*points.T, "o-", color=colour, markersize=4, linewidth=1.4, label=name)
         valley.plot(*wanted, "*", color=INK, markersize=12, zorder=3)

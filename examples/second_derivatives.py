@@ -4,8 +4,8 @@
     python examples/second_derivatives.py --device opencl --steps 20 --seed 3
 
 minigrad.grad(loss, w, create_graph=True) returns a gradient that is itself the result of recorded operations: it has
-gradients too. Those of its n elements are the rows of the Hessian H, the matrix of second derivatives. A gradient g says
-which way is down; only the Hessian says how far to go. Newton's method asks both:
+gradients too. Those of its n elements are the rows of the Hessian H, the matrix of second derivatives. A gradient g
+says which way is down; only the Hessian says how far to go. Newton's method asks both:
 
     gradient descent    w <- w - lr g
     Newton              w <- w - H^-1 g
@@ -16,9 +16,10 @@ along one direction and by 1 - lr 60 along the other, so it is stable below lr =
 2 / (12 + 60) = 1 / 36, where both factors are 2/3 in size. Newton divides each direction by its own curvature: one
 step and it is there.
 
-Second, a loss that is not quadratic: the kernel of a detector that answers with probabilities, sigmoid(conv2d(x, k) + b).
-One step is no longer enough, but near the solution each Newton step squares the error: the number of right digits
-doubles. Gradient descent, at the best rate for the curvature at the solution, only multiplies it by a constant.
+Second, a loss that is not quadratic: the kernel of a detector that answers with probabilities,
+sigmoid(conv2d(x, k) + b). One step is no longer enough, but near the solution each Newton step squares the error: the
+number of right digits doubles. Gradient descent, at the best rate for the curvature at the solution, only multiplies it
+by a constant.
 
 The price: n backward passes and n^3 arithmetic for n weights. With H times a vector v, which is the gradient of
 (g * v).sum(), larger problems are solved without the matrix.
