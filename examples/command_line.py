@@ -11,19 +11,18 @@ from minigrad.backends import NAMES, get_backend
 DEFAULT = " (default: %(default)s)"
 
 
-def new_parser(description, output):
-    """A parser with the arguments that all examples take; `output` says where the picture goes unless told."""
+def new_parser(description, output, metavar="FILE"):
+    """A parser with the arguments that all examples take; `output` explains --output."""
     parser = argparse.ArgumentParser(description=description)
     default = minigrad.get_default_device()
     parser.add_argument("--device", choices=NAMES, default=default, help="where to compute" + DEFAULT)
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the random numbers" + DEFAULT)
-    parser.add_argument("--output", type=Path, metavar="FILE", help=f"the picture (default: {output})")
+    parser.add_argument("--output", type=Path, metavar=metavar, help=output)
     return parser
 
 
 def check(parser, options, **least):
-    """Ends the program, as argparse does, unless numbers are at least `least` (no more is asked of --lr), the device
-    starts and there is matplotlib if --output asks for a picture."""
+    """Ends the program as argparse does unless numbers are at least `least`, --lr is positive and the device starts."""
     for name, limit in {"seed": 0, **least}.items():
         value, option = getattr(options, name), name.replace("_", "-")
         if value < limit:
@@ -34,8 +33,6 @@ def check(parser, options, **least):
         get_backend(options.device)
     except (ImportError, RuntimeError, ValueError) as error:
         parser.error(f"--device {options.device}: {error}")
-    if options.output is not None:
-        require(parser, "matplotlib", "--output: a picture needs matplotlib")
 
 
 def require(parser, package, reason):
@@ -52,8 +49,10 @@ def settle_picture(parser, options, name):
     """options.output becomes out/NAME_DEVICE.png unless told, None without matplotlib; checked, its folder made."""
     if options.output is None:
         options.output = Path("out", f"{name}_{options.device}.png") if installed("matplotlib") else None
-    elif options.output.suffix != ".png":
-        parser.error(f"--output {options.output} must end in .png")
+    else:
+        require(parser, "matplotlib", "--output: a picture needs matplotlib")
+        if options.output.suffix != ".png":
+            parser.error(f"--output {options.output} must end in .png")
     if options.output is not None:
         try:
             options.output.parent.mkdir(parents=True, exist_ok=True)

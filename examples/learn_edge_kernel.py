@@ -118,7 +118,8 @@ def main(arguments=None):
 def parse(arguments):
     """The command line, checked. `output` is None if there is nothing to draw with."""
     name = "learn_edge_kernel"
-    parser = new_parser("Learn the edge kernel [1, -1] from an image and its edges.", f"out/{name}_DEVICE.png")
+    output = f"the picture (default: out/{name}_DEVICE.png)"
+    parser = new_parser("Learn the edge kernel [1, -1] from an image and its edges.", output)
     parser.add_argument("--epochs", type=int, default=10, metavar="N", help="steps of gradient descent" + DEFAULT)
     parser.add_argument("--lr", type=float, default=0.03, metavar="R", help="learning rate" + DEFAULT)
     options = parser.parse_args(arguments)

@@ -193,7 +193,8 @@ def main(arguments=None):
 def parse(arguments):
     """The command line, checked."""
     name = "learn_filters"
-    parser = new_parser("Learn filters from a photograph.", f"out/{name}_DEVICE.png, and a second ..._network.png")
+    output = f"the first picture; the second adds _network to its name (default: out/{name}_DEVICE.png)"
+    parser = new_parser("Learn filters from a photograph.", output)
     add = parser.add_argument
     add("--steps", type=int, default=20, metavar="N", help="of gradient descent, for the kernels" + DEFAULT)
     add("--network-steps", type=int, default=600, metavar="N", help="of Adam, for the network" + DEFAULT)

@@ -183,7 +183,7 @@ def best_dtype(device):
 def parse(arguments):
     """The command line, checked. `output` is None if there is nothing to draw with."""
     name = "second_derivatives"
-    parser = new_parser("Newton's method through conv2d.", f"out/{name}_DEVICE.png")
+    parser = new_parser("Newton's method through conv2d.", f"the picture (default: out/{name}_DEVICE.png)")
     parser.add_argument("--steps", type=int, default=15, metavar="N", help="steps of gradient descent" + DEFAULT)
     options = parser.parse_args(arguments)
     check(parser, options, steps=1)

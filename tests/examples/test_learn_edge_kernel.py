@@ -1,6 +1,5 @@
 """The main job: what it prints, what it draws, and what it says to arguments that make no sense."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,7 +10,6 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 import minigrad
 
@@ -20,37 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "learn_edge_kernel.py"
 pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="the tests run outside the checkout")
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script as a module, with its folder on the path as if it had been run."""
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("learn_edge_kernel", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def run(
-    script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Run:
-    """Runs the script in an empty folder; returns its exit status and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str]:
-        return script.main(arguments), capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def no_picture(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The script as it runs where matplotlib is missing: what is printed is the same, and comes sooner."""
-    monkeypatch.setattr("command_line.find_spec", lambda name: None)
+Judge = Callable[[Path], bool]
 
 
 def learned(printed: str) -> list[float]:
@@ -65,13 +33,7 @@ def losses(printed: str) -> dict[int, float]:
     return {int(epoch): float(loss) for epoch, loss in re.findall(r"epoch +(\d+)  loss (\S+)$", printed, re.MULTILINE)}
 
 
-def is_picture(file: Path) -> bool:
-    """Whether the file is a PNG of some size in which something is drawn."""
-    pixels = imread(file)
-    return min(pixels.shape[:2]) > 500 and pixels[..., :3].std() > 0.1 and len(np.unique(pixels[::4, ::4, 0])) > 20
-
-
-def test_learns_the_kernel_within_a_tenth_in_ten_epochs(run: Run, device: str) -> None:
+def test_learns_the_kernel_within_a_tenth_in_ten_epochs(run: Run, device: str, is_picture: Judge) -> None:
     status, printed = run("--device", device)
     assert status == 0
     assert f"on {device}" in printed
@@ -138,7 +100,7 @@ def test_a_learning_rate_beyond_the_limit_is_reported(run: Run, device: str, lr:
 
 
 @pytest.mark.parametrize("lr", ["0.036", "0.04", "1e30"])
-def test_a_learning_rate_beyond_the_limit_has_a_picture_too(run: Run, lr: str) -> None:
+def test_a_learning_rate_beyond_the_limit_has_a_picture_too(run: Run, lr: str, is_picture: Judge) -> None:
     status, _ = run("--device", "reference", "--lr", lr, "--epochs", "200", "--output", "diverged.png")
     assert status == 1
     assert is_picture(Path("diverged.png"))
@@ -166,52 +128,30 @@ def test_a_learning_rate_just_below_the_limit_is_no_error(run: Run) -> None:
         (["--output", "file/picture.png"], f"--output {Path('file/picture.png')}: "),
     ],
 )
-def test_bad_arguments(
-    script: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    complaint: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("file").touch()
-    with pytest.raises(SystemExit) as stopped:
-        script.main(["--device", "reference", *arguments])
-    assert stopped.value.code == 2
-    printed = capsys.readouterr()
-    assert complaint in printed.err
-    assert printed.out == ""
+def test_bad_arguments(refused: Callable[..., str], arguments: list[str], complaint: str) -> None:
+    assert complaint in refused("--device", "reference", *arguments)
 
 
 def test_a_device_that_cannot_start_is_a_bad_argument(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(name: str) -> None:
         raise ImportError("install something")
 
     monkeypatch.setattr("command_line.get_backend", broken)
-    with pytest.raises(SystemExit) as stopped:
-        script.main(["--device", "opencl"])
-    assert stopped.value.code == 2
-    assert "--device opencl: install something" in capsys.readouterr().err
+    assert "--device opencl: install something" in refused("--device", "opencl")
 
 
 @pytest.mark.usefixtures("no_picture")
-def test_without_matplotlib_there_is_no_picture_unless_it_was_asked_for(
-    script: ModuleType, run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_matplotlib_there_is_no_picture_unless_it_was_asked_for(run: Run, refused: Callable[..., str]) -> None:
     status, printed = run("--device", "reference")
     assert status == 0
     assert "pip install matplotlib" in printed
     assert not Path("out").exists()
-    with pytest.raises(SystemExit) as stopped:
-        script.main(["--device", "reference", "--output", "picture.png"])
-    assert stopped.value.code == 2
-    assert "pip install matplotlib" in capsys.readouterr().err
+    assert "pip install matplotlib" in refused("--device", "reference", "--output", "picture.png")
 
 
-def test_as_a_program(device: str, tmp_path: Path) -> None:
+def test_as_a_program(device: str, tmp_path: Path, is_picture: Judge) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(minigrad.__file__).parents[1]), "MINIGRAD_DEVICE": device}
     command = [sys.executable, str(SCRIPT), "--epochs", "40", "--output", "new folder/learned.png"]
     finished = subprocess.run(
