@@ -188,8 +188,9 @@ def read_checkpoint(file, options, settings):
         raise SystemExit(f"--resume: there is no {file}; start without --resume.") from None
     except (OSError, ValueError) as error:
         raise SystemExit(f"--resume: {error}") from None
-    kept = stored["settings"]
-    if kept["digits"] != settings["digits"]:
+    if not isinstance(stored, dict) or "settings" not in stored:
+        raise SystemExit(f"--resume: {file} is no checkpoint of this program; start without --resume.")
+    if stored["settings"]["digits"] != settings["digits"]:
         raise SystemExit(f"--resume: {file} comes from other digits; give the --data that it was started with.")
     return stored
 

@@ -4,7 +4,7 @@
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from pictures import BLUE, GREEN, INK, ORANGE, PALE, SIGNED, STYLE, VALLEY, headline
 
 
@@ -25,6 +25,7 @@ def save_training(file, history, kernels, images, labels, answers):
         draw_curve(losses, epochs, [epoch["loss"] for epoch in history], BLUE, "shifted digits it learns from")
         draw_curve(losses, epochs, [epoch["test_loss"] for epoch in history], ORANGE, "test set")
         losses.set_yscale("log")
+        losses.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         losses.yaxis.set_minor_formatter("")
         losses.legend(frameon=False, fontsize=10)
@@ -42,8 +43,8 @@ def save_training(file, history, kernels, images, labels, answers):
         for axes, kernel in zip(first, kernels, strict=True):
             limit = np.abs(kernel).max()
             show(axes, kernel, SIGNED, -limit, limit)
-        bottom = {"top": place.y1 - 0.165, "bottom": place.y0 - 0.015, "hspace": 0.32}
-        draw_mistakes(figure.add_gridspec(3, 6, **bottom, **sides).subplots().flat, images, labels, answers)
+        rows = figure.add_gridspec(4, 6, top=place.y1 - 0.17, bottom=place.y0, hspace=0.4, **sides)
+        draw_mistakes(list(rows.subplots().flat), images, labels, answers)
         figure.savefig(file, dpi=100, format="png", metadata={"Software": None})
 
 
@@ -55,10 +56,10 @@ def draw_mistakes(places, images, labels, answers):
         axes.set_axis_off()
     corner = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
     places[0].annotate("Mistakes", xytext=(0, 33), fontsize=12.5, weight="bold", **corner)
-    places[0].annotate(shown, xytext=(0, 18), fontsize=10, **corner)
+    places[0].annotate(f"{shown}: the digit → what it was taken for", xytext=(0, 18), fontsize=10, **corner)
     for axes, k in zip(places, wrong, strict=False):
         show(axes, 1 - images[k], "gray", 0, 1)
-        axes.set_title(f"{labels[k]} taken for {answers[k]}", fontsize=8.5, pad=3)
+        axes.set_title(f"{labels[k]} → {answers[k]}", fontsize=9.5, pad=3)
 
 
 def show(axes, image, colours, low, high):

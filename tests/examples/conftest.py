@@ -64,6 +64,14 @@ def refused(
 
 
 @pytest.fixture
+def fast_device(device: str) -> str:
+    """The devices that learn from many images in seconds."""
+    if device == "reference":
+        pytest.skip("the convolutions of the reference are plain loops")
+    return device
+
+
+@pytest.fixture
 def is_picture() -> Callable[[Path], bool]:
     """Whether the file is a PNG of some size in which something is drawn."""
 
