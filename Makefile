@@ -11,22 +11,26 @@ SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.
 POCL := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test oracle bench lint docs sanitize wheel clean
+.PHONY: help demo examples test oracle bench lint docs sanitize wheel clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Runs scripts of examples/ on the CPU, and on OpenCL where there is a driver: where PoCL comes along, there must be.
+define run_on_each_device
+@set -e; for name in $(1); do (set -x; $(PY) examples/$$name.py --device cpu); done
+@if [ -n "$(POCL)" ] || $(PY) -c 'import minigrad; minigrad.get_backend("opencl")' 2> /dev/null; \
+then set -e; for name in $(1); do (set -x; $(PY) examples/$$name.py --device opencl); done; \
+else echo "The CPU is done. For OpenCL install the driver of your graphics card, or PoCL (on Debian and Ubuntu:"; \
+     echo "apt install pocl-opencl-icd, on macOS: conda install -c conda-forge pocl); then make $@ again."; \
+fi
+endef
+
 demo: $(VENV)/installed  ## learn the edge kernel on the CPU and on OpenCL, and save the pictures
-	$(PY) examples/learn_edge_kernel.py --device cpu
-ifneq ($(POCL),)
-	$(PY) examples/learn_edge_kernel.py --device opencl
-else
-	@if $(PY) -c 'import minigrad; minigrad.get_backend("opencl")' 2> /dev/null; \
-	then $(PY) examples/learn_edge_kernel.py --device opencl; \
-	else echo "The CPU is done. For OpenCL install the driver of your graphics card, or PoCL (on Debian and Ubuntu:"; \
-	     echo "apt install pocl-opencl-icd, on macOS: conda install -c conda-forge pocl); then make demo again."; \
-	fi
-endif
+	$(call run_on_each_device,learn_edge_kernel)
+
+examples: $(VENV)/installed  ## Newton's method, filters of a photograph, handwritten digits: likewise, in minutes
+	$(call run_on_each_device,second_derivatives learn_filters lenet_digits)
 
 test: $(VENV)/extra-test  ## run the test suite
 	$(VENV)/bin/pytest -m "not oracle"
@@ -34,8 +38,9 @@ test: $(VENV)/extra-test  ## run the test suite
 oracle: $(VENV)/extra-test $(VENV)/extra-oracle  ## run the tests that compare with PyTorch
 	MINIGRAD_REQUIRE_ORACLE=1 $(VENV)/bin/pytest -m oracle
 
-bench: $(VENV)/installed  ## time the convolutions; beside PyTorch after `make oracle`
+bench: $(VENV)/installed  ## time the convolutions and LeNet; beside PyTorch after `make oracle`
 	$(PY) benchmarks/conv2d.py
+	$(PY) benchmarks/lenet.py
 
 lint: $(VENV)/extra-lint  ## ruff and mypy
 	$(PY) -m ruff check

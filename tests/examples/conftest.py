@@ -77,6 +77,6 @@ def is_picture() -> Callable[[Path], bool]:
 
     def is_picture(file: Path) -> bool:
         pixels = imread(file)
-        return min(pixels.shape[:2]) > 500 and pixels[..., :3].std() > 0.1 and len(np.unique(pixels[::4, ::4, 0])) > 20
+        return min(pixels.shape[:2]) > 500 and pixels[..., :3].std() > 0.05 and len(np.unique(pixels[::4, ::4, 0])) > 20
 
     return is_picture

@@ -102,9 +102,9 @@ def test_resumed_is_as_if_never_stopped(run: Run, digits: str) -> None:
 
 
 @pytest.mark.usefixtures("no_picture")
-def test_a_checkpoint_goes_to_another_device(run: Run, digits: str) -> None:
+def test_a_checkpoint_goes_to_another_device(run: Run, digits: str, fast_device: str) -> None:
     run("--device", "cpu", "--data", digits, "--epochs", "1", "--output", "here")
-    status, printed = run("--device", "opencl", "--data", digits, "--epochs", "2", "--output", "here", "--resume")
+    status, printed = run("--device", fast_device, "--data", digits, "--epochs", "2", "--output", "here", "--resume")
     assert status == 0
     assert len(re.findall("^epoch", printed, re.MULTILINE)) == 1
 
