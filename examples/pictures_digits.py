@@ -43,7 +43,7 @@ def save_training(file, history, kernels, images, labels, answers):
         for axes, kernel in zip(first, kernels, strict=True):
             limit = np.abs(kernel).max()
             show(axes, kernel, SIGNED, -limit, limit)
-        rows = figure.add_gridspec(4, 6, top=place.y1 - 0.17, bottom=place.y0, hspace=0.4, **sides)
+        rows = figure.add_gridspec(4, 6, top=place.y1 - 0.17, bottom=place.y0, hspace=0.27, **sides)
         draw_mistakes(list(rows.subplots().flat), images, labels, answers)
         figure.savefig(file, dpi=100, format="png", metadata={"Software": None})
 
