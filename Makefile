@@ -29,8 +29,6 @@ endef
 demo: $(VENV)/installed  ## learn the edge kernel on the CPU and on OpenCL, and save the pictures
 	$(call run_on_each_device,learn_edge_kernel)
 
-# One thread for NumPy's small matrix products: more would wait in the way of the convolutions' own.
-examples: export OPENBLAS_NUM_THREADS ?= 1
 examples: $(VENV)/installed  ## Newton's method, filters of a photograph, handwritten digits: likewise, in minutes
 	$(call run_on_each_device,second_derivatives learn_filters lenet_digits)
 

@@ -9,10 +9,11 @@ import numpy as np
 from minigrad.backends.base import HostArray
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.reference import Reference
-from minigrad.backends.threads import get_num_threads
+from minigrad.backends.threads import get_num_threads, waiting_asleep
 
 try:
-    from minigrad_ext import conv2d as kernels
+    with waiting_asleep():
+        from minigrad_ext import conv2d as kernels
 except ImportError as error:
     raise ImportError(
         f'device "cpu" needs the compiled extension minigrad_ext.conv2d, which cannot be imported ({error}). '
