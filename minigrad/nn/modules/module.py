@@ -59,7 +59,7 @@ class Module:
     _non_persistent_buffers_set: set[str]
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """What calling the module computes; a subclass defines it."""
+        """What calling the module computes."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
