@@ -15,7 +15,7 @@ Numbers = npt.NDArray[Any]
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """y[..., :] = weight[input[...], :] for integers `input` (int64, int32) of any shape and weight (rows, columns). The
+    """y[..., :] = weight[input[...], :] for integers `input` (int64, int32) of any shape, weight (rows, columns). The
     row `padding_idx` gets no gradient.
     """
     check_floats("embedding", weight)
