@@ -51,7 +51,8 @@ MODULES := $(shell find minigrad -name '*.py' | sort | sed 's|/__init__.py||; s|
 
 docs: $(VENV)/extra-docs  ## write the API reference, from the docstrings, to build/docs
 	rm -rf build/docs
-	$(PY) -W error -W 'ignore:The module specification' -m pdoc --docformat google --footer-text 'minigrad' -o build/docs $(MODULES)
+	$(PY) -W error -W 'ignore:The module specification' -m pdoc --docformat google --footer-text 'minigrad' -t docs/api -o build/docs $(MODULES)
+	$(PY) tools/check_docs.py build/docs
 	@echo "Open build/docs/index.html"
 
 sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)

@@ -5,6 +5,22 @@
     x = minigrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
     (x * x).sum().backward()
     x.grad                                  # tensor([2., 4., 6.])
+
+On this page are the functions and, below them, `Tensor` with its methods. The dtypes are float32, float64, int32,
+int64, uint8 and bool. Beside it:
+
+- `minigrad.nn`: layers, losses and modules of your own; `minigrad.nn.functional`: what they compute;
+  `minigrad.nn.init`: initial values; `minigrad.nn.utils`
+- `minigrad.optim`: optimizers; `minigrad.optim.lr_scheduler`: how their lr changes
+- `minigrad.utils.data`: data sets, and loaders that make batches of them
+
+How it works, in the order to read:
+
+- `minigrad.function`: what an operation is, and how a graph of them is recorded
+- `minigrad.autograd`: how the graph is walked backwards
+- `minigrad.tensor`: the array with a place in the graph; views, and writing in place (`minigrad.ops.write`)
+- `minigrad.ops.elementwise`, `minigrad.ops.reduce`, `minigrad.ops.conv`: operations with their gradients
+- `minigrad.backends.base`: the primitives that they are made of, for whoever ports minigrad to another device
 """
 
 from minigrad import nn, optim, utils
@@ -44,23 +60,30 @@ from minigrad.tensor import Tensor
 
 __version__ = "0.1.0"
 
-__all__ = [  # what type checkers let users of a typed package import
-    "Function", "Generator", "GradcheckError", "Tensor", "abs", "absolute", "add", "all", "allclose", "amax",
-    "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bitwise_and", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "chunk",
-    "clamp", "concatenate", "corr2d", "cos", "cumsum", "div", "dot", "empty", "empty_like", "enable_grad", "eq",
-    "equal", "erf", "exp", "eye", "flatten", "flip", "float32", "float64", "floor", "floor_divide", "from_dlpack",
-    "from_numpy", "full", "full_like", "gather", "ge", "get_backend", "get_default_device", "get_num_threads",
-    "get_rng_state", "grad", "gradcheck", "gradgradcheck", "gt", "index_select", "int32", "int64",
-    "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "le", "linspace", "load", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "lt", "manual_seed", "masked_fill",
-    "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "mul", "mv", "narrow", "ne", "neg",
-    "nn", "no_grad", "nonzero", "norm", "normal", "ones", "ones_like", "optim", "outer", "permute", "positive",
-    "pow", "prod", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "reciprocal",
-    "relu", "remainder", "reshape", "round", "save", "select", "set_default_device", "set_num_threads",
-    "set_rng_state", "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum",
-    "take_along_dim", "tanh", "tensor", "transpose", "uint8", "unbind", "unsqueeze", "utils", "var", "where",
-    "zeros", "zeros_like",
+__all__ = [  # what type checkers let users of a typed package import, in the order of the API reference
+    "tensor", "as_tensor", "from_numpy", "from_dlpack",
+    "zeros", "ones", "full", "empty", "zeros_like", "ones_like", "full_like", "empty_like", "arange", "linspace",
+    "eye",
+    "rand", "randn", "randint", "randperm", "normal", "rand_like", "randn_like", "randint_like", "manual_seed",
+    "get_rng_state", "set_rng_state",
+    "float32", "float64", "int32", "int64", "uint8", "bool",
+    "abs", "absolute", "neg", "positive", "sign", "exp", "log", "log1p", "sqrt", "square", "reciprocal", "sin", "cos",
+    "tanh", "sigmoid", "relu", "erf", "round", "floor", "ceil", "clamp",
+    "add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "maximum", "minimum",
+    "eq", "ne", "lt", "le", "gt", "ge", "isclose", "allclose", "equal", "isnan", "isinf", "isfinite", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "where", "masked_fill", "masked_select", "nonzero",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift",
+    "sum", "mean", "prod", "var", "std", "norm", "logsumexp", "max", "min", "amax", "amin", "argmax", "argmin", "all",
+    "any", "cumsum",
+    "matmul", "mm", "mv", "bmm", "dot", "outer",
+    "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip",
+    "cat", "concatenate", "stack", "split", "chunk", "unbind", "narrow", "select", "index_select", "gather",
+    "take_along_dim",
+    "no_grad", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck",
+    "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device", "get_backend",
+    "corr2d",
+    "Tensor", "Function", "Generator", "GradcheckError",
+    "nn", "optim", "utils",
 ]
 
 _explain_arguments(globals())

@@ -30,7 +30,7 @@ def backward(
     retain_graph: bool | None = None,
     create_graph: bool = False,
 ) -> None:
-    """Add the gradient of sum_k <outputs[k], grad_outputs[k]> to `.grad` of every leaf that requires grad."""
+    """Adds the gradient of sum_k (outputs[k] * grad_outputs[k]).sum() to `.grad` of every leaf that requires grad."""
     seeds = _seeds(outputs, grad_outputs)
     gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph), create_graph)
     _accumulate([*gradients.items(), *retained], create_graph)
@@ -65,7 +65,7 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of sum_k <outputs[k], grad_outputs[k]> with respect to `inputs`, as a tuple.
+    """The gradients of sum_k (outputs[k] * grad_outputs[k]).sum() with respect to `inputs`, as a tuple.
 
     No `.grad` is touched, save those of tensors on the way that called retain_grad(); only what leads to `inputs`
     is computed. `grad_outputs` may be left out for outputs of one element (its gradient is then 1). With
@@ -252,6 +252,7 @@ class RemovableHandle:
         self._hooks[self._key] = hook
 
     def remove(self) -> None:
+        """Takes the hook off; once more does nothing."""
         self._hooks.pop(self._key, None)
 
     def __enter__(self) -> "RemovableHandle":

@@ -84,7 +84,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 def full(
     size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of shape `size`, every element `fill_value`; float32, int64 or bool after it unless told."""
+    """A tensor of shape `size`, every element `fill_value`; unless told, of dtype float32, int64 or bool as that is."""
     backend = get_backend(_default_device if device is None else device)
     number = fill_value.item() if isinstance(fill_value, np.generic) else fill_value  # np.float64(1) counts as 1.0
     kind = as_dtype(dtype or {bool: bool, int: int64}.get(type(number), float32))

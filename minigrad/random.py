@@ -20,7 +20,7 @@ _WORD = 16  # bytes; the state is four numbers that fit
 
 
 class Generator:
-    """A source of random numbers; the functions below use one that they share, unless given another.
+    """A source of random numbers; rand, randn and all that draw share one, unless given another as `generator`.
 
     Threads may draw from one: each call gets its numbers whole, but which gets them first is chance. A forked process
     goes on from a copy of the state, so give each worker a seed of its own.

@@ -4,7 +4,7 @@ Each tensor is stored under its path: that of {"model": {"conv.weight": t}} is "
 its names. The rest is a JSON document in the file's metadata, under "minigrad": null, true, 1, 2.5 and "text" stand for
 themselves, an object with one member for everything else:
 
-    {"tensor": name}    {"list": [value, ...]}    {"tuple": [value, ...]}    {"dict": [[key, value], ...]}
+    {"tensor": name}   {"list": [value, ...]}   {"tuple": [value, ...]}   {"dict": [[key, value], ...]}
 
 "minigrad.crc32" is the checksum of the document and of each tensor's name, dtype, shape and elements. A file without
 the two, as PyTorch's safetensors.torch.save_file writes it, is a dict of its tensors by name.
@@ -48,7 +48,10 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
 
 
 def load(path: str | PathLike[str], device: str | Backend | None = None) -> Any:
-    """What `save` has written, or another library as safetensors, its tensors on `device` ("cpu" unless told)."""
+    """What `save` has written, or another library as safetensors, its tensors on `device` ("cpu" unless told).
+
+    A file that is damaged, or made to do harm, is a ValueError.
+    """
     backend = get_backend("cpu" if device is None else device)
     with Path(path).open("rb"):  # the usual errors, where there is no file
         safe_open = _safetensors("safetensors").safe_open

@@ -174,14 +174,17 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[Integer, ...]:
+        """The sizes of the axes, as a tuple of ints."""
         return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """What the elements are: float32, float64, int32, int64, uint8 or bool, of minigrad and of NumPy."""
         return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> Integer:
+        """The number of axes."""
         return len(self.shape)
 
     @property
@@ -201,9 +204,11 @@ class Tensor:
             self.array, self.version, self._view = value.array, value.version, None
 
     def size(self, dim: Integer | None = None) -> Any:
+        """The shape, or the size of one axis."""
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self) -> Integer:
+        """The number of axes, as ndim."""
         return len(self.shape)
 
     def numel(self) -> Integer:
@@ -214,6 +219,7 @@ class Tensor:
         return total
 
     def is_floating_point(self) -> bool:
+        """Whether the dtype is float32 or float64: only such tensors can require grad."""
         return self.dtype.kind == "f"
 
     def __len__(self) -> Integer:
@@ -260,7 +266,7 @@ class Tensor:
     def backward(
         self, gradient: "Tensor | None" = None, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
-        """Adds d<self, gradient>/d(leaf) to `.grad` of every leaf that requires grad.
+        """Adds the gradient of (self * gradient).sum() to `.grad` of every leaf that requires grad.
 
         A tensor of one element needs no `gradient` (it is 1). The arrays saved for this walk are freed as it passes,
         unless `retain_graph`; with `create_graph` the gradients are recorded and can be differentiated again. Gradients
@@ -386,9 +392,11 @@ class Tensor:
         return self
 
     def zero_(self) -> Self:
+        """Every element becomes 0, in place; returns the tensor."""
         return self.copy_(0)
 
     def fill_(self, value: Number) -> Self:
+        """Every element becomes `value`, in place; returns the tensor."""
         return self.copy_(value)
 
     def _become(self, result: "Tensor") -> Self:
@@ -446,27 +454,35 @@ class Tensor:
         return convert.clone(result) if copy and result is self else result
 
     def type(self, dtype: Any) -> "Tensor":
+        """to(dtype)"""
         return self.to(as_dtype(dtype))
 
     def type_as(self, other: "Tensor") -> "Tensor":
+        """to(other): of its dtype and device."""
         return self.to(other)
 
     def cpu(self) -> "Tensor":
+        """to("cpu")"""
         return self.to("cpu")
 
     def float(self) -> "Tensor":
+        """to(float32)"""
         return convert.cast(self, float32)
 
     def double(self) -> "Tensor":
+        """to(float64)"""
         return convert.cast(self, float64)
 
     def int(self) -> "Tensor":
+        """to(int32): towards zero."""
         return convert.cast(self, int32)
 
     def long(self) -> "Tensor":
+        """to(int64): towards zero."""
         return convert.cast(self, int64)
 
     def bool(self) -> "Tensor":
+        """to(bool): whether an element is not 0."""
         return convert.cast(self, ALL["bool"])
 
     def numpy(self, *, force: Any = False) -> npt.NDArray[Any]:
@@ -513,6 +529,7 @@ class Tensor:
         return self.numpy(force=True).item()
 
     def tolist(self) -> Any:
+        """The elements as Python numbers in nested lists."""
         return self.numpy(force=True).tolist()
 
     def __float__(self) -> Any:
@@ -544,10 +561,12 @@ class Tensor:
         return Tensor(array, backend).requires_grad_(requires_grad)
 
     def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+        """Zeros, of this one's dtype and device unless told: new_zeros(2, 3) or new_zeros((2, 3))."""
         shape = shaping.sizes("new_zeros", size)
         return self.new_full(shape, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
     def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+        """Ones, as new_zeros."""
         shape = shaping.sizes("new_ones", size)
         return self.new_full(shape, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
@@ -694,17 +713,20 @@ class Tensor:
         return result
 
     def view_as(self, other: "Tensor") -> "Tensor":
+        """view(other.shape)"""
         return self.view(other.shape)
 
     def reshape_as(self, other: "Tensor") -> "Tensor":
+        """reshape(other.shape)"""
         return self.reshape(other.shape)
 
     def expand_as(self, other: "Tensor") -> "Tensor":
+        """expand(other.shape)"""
         return self.expand(other.shape)
 
     @property
     def T(self) -> "Tensor":  # noqa: N802  (PyTorch's name)
-        """The transposed matrix."""
+        """The transposed matrix, as a view; a vector as it is."""
         if self.ndim > 2:
             raise ValueError(f".T is for matrices, this tensor has shape {self.shape}; use .mT or permute.")
         return self.permute(*reversed(range(self.ndim)))

@@ -30,6 +30,8 @@ READ_ONLY = (
 
 
 class Backend(ABC):
+    """One kind of device: its name, and its primitives."""
+
     name: str
 
     def __repr__(self) -> str:

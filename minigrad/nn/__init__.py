@@ -1,4 +1,6 @@
-"""Layers (modules with parameters), the functions they call (`functional`, usually imported as F), initial values."""
+"""Layers (modules with parameters), the functions they call (`minigrad.nn.functional`, usually imported as F), initial
+values (`minigrad.nn.init`).
+"""
 
 from minigrad.nn import functional, init, utils
 from minigrad.nn.modules import (
@@ -9,9 +11,9 @@ from minigrad.nn.modules import (
 )  # fmt: skip
 
 __all__ = [
-    "GELU", "AdaptiveAvgPool2d", "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d",
-    "Conv1d", "Conv2d", "ConvTranspose2d", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "Identity",
-    "L1Loss", "LayerNorm", "LazyBatchNorm2d", "LazyConv2d", "LazyLinear", "LeakyReLU", "Linear", "LogSoftmax",
-    "MSELoss", "MaxPool2d", "Module", "ModuleList", "NLLLoss", "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid",
-    "SmoothL1Loss", "Softmax", "Softplus", "Tanh", "functional", "init", "utils",
-]  # fmt: skip
+    "Module", "Parameter", "Sequential", "ModuleList", "Linear", "Conv1d", "Conv2d", "ConvTranspose2d", "Embedding",
+    "LazyLinear", "LazyConv2d", "LazyBatchNorm2d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "BatchNorm1d",
+    "BatchNorm2d", "LayerNorm", "Dropout", "Flatten", "Identity", "ReLU", "LeakyReLU", "GELU", "SiLU", "Softplus",
+    "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "MSELoss", "L1Loss", "SmoothL1Loss", "NLLLoss", "CrossEntropyLoss",
+    "BCELoss", "BCEWithLogitsLoss", "functional", "init", "utils",
+]

@@ -29,7 +29,7 @@ def neg(input: Tensor) -> Tensor:
 
 
 def positive(input: Tensor) -> Tensor:
-    """x itself."""
+    """y = x, the same tensor."""
     _check_not_bool("positive", input)
     return input
 
@@ -97,12 +97,12 @@ def sqrt(input: Tensor) -> Tensor:
 
 
 def square(input: Tensor) -> Tensor:
-    """y = x^2"""
+    """y = x^2, dx = 2 x dy."""
     return pow(input, 2)
 
 
 def reciprocal(input: Tensor) -> Tensor:
-    """y = 1 / x"""
+    """y = 1 / x, dx = -dy / x^2. Integers as float32; infinite at 0."""
     return div(input._as_operand(1), input)
 
 
@@ -436,7 +436,7 @@ def maximum(input: Tensor, other: Operand) -> Tensor:
 
 
 def minimum(input: Tensor, other: Operand) -> Tensor:
-    """z = the smaller of x and y; the rest as maximum."""
+    """z = the smaller of x and y; dz goes to it, half to each where they are equal. NaN if either is."""
     x, y = _operands(input, other)
     return mirrored(maximum(mirrored(x), mirrored(y)))
 

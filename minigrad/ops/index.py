@@ -96,7 +96,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """The `length` elements from `start` on along axis `dim`: a view, as are the results of the next four."""
+    """The `length` elements from `start` on along axis `dim`, as a view: x[:, start : start + length] for dim=1."""
     (axis,), (first, count) = normal_axes("narrow", input.shape, [dim]), integers("narrow", (start, length))
     size = input.shape[axis]
     first += size if first < 0 else 0
@@ -108,13 +108,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """x[index] for dim=0, x[:, index] for dim=1 ...: the axis vanishes."""
+    """x[index] for dim=0, x[:, index] for dim=1 ...: a view, without that axis."""
     (axis,) = normal_axes("select", input.shape, [dim])
     return getitem(input, (*[slice(None)] * axis, *integers("select", [index])))
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of one size along `dim`, the last being what is left; or of a list of sizes, which add up to the whole."""
+    """Pieces of one size along `dim`, the last being what is left; or of a list of sizes, which add up to the whole.
+
+    They are views, as are those of chunk and unbind.
+    """
     (axis,) = normal_axes("split", tensor.shape, [dim])
     size, sections = tensor.shape[axis], integers("split", unpacked((split_size_or_sections,)))
     if isinstance(split_size_or_sections, Sequence):

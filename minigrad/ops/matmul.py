@@ -47,12 +47,12 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """matmul of two matrices."""
+    """matmul of two matrices: shapes (n, k), (k, m) -> (n, m)."""
     return _product("mm", input, mat2, 2, 2)
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """matmul of a matrix and a vector."""
+    """matmul of a matrix and a vector: shapes (n, k), (k,) -> (n,)."""
     return _product("mv", input, vec, 2, 1)
 
 

@@ -50,7 +50,10 @@ class SumTo(Function):
 
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
-    """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions."""
+    """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions.
+
+    It is a view that cannot be written, as its elements stand for several.
+    """
     shape = integers("broadcast_to", shape)
     if [size for size in shape if size < 0] or broadcast_shape(input.shape, shape) != shape:
         raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 are repeated.")

@@ -64,7 +64,10 @@ class Reshape(Function):
 
 
 def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
-    """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left"."""
+    """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left".
+
+    A view where the memory allows it, else a copy; dx is dy in the old shape. So too flatten, squeeze, unsqueeze.
+    """
     new = integers("reshape", unpacked(shape))
     if -1 in new:
         known = -prod(new)
@@ -102,7 +105,7 @@ class Permute(Function):
 
 
 def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
-    """y.shape[k] = x.shape[dims[k]]: the axes in another order."""
+    """y.shape[k] = x.shape[dims[k]]: the axes in another order, as a view."""
     axes = normal_axes("permute", input.shape, unpacked(dims))
     if len(axes) != input.ndim:
         raise ValueError(f"permute: dims={axes} must name every dimension of shape {input.shape} once.")
@@ -110,7 +113,7 @@ def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Exchanges two axes."""
+    """Exchanges two axes: a view."""
     axes = list(range(input.ndim))
     (a,), (b,) = normal_axes("transpose", input.shape, [dim0]), normal_axes("transpose", input.shape, [dim1])
     axes[a], axes[b] = b, a

@@ -23,7 +23,7 @@ def var(
     correction: float | None = None,
     axis: Dim = None,
 ) -> Tensor:
-    """sum (x - mean)^2 / (n - correction) over the n elements along `dim`; NaN if there are too few.
+    """sum (x - mean)^2 / (n - correction) over the n elements along `dim`; NaN or infinite if there are too few.
 
     `correction` is 1, which makes it an unbiased estimate, or 0 for unbiased=False. As in PyTorch var(False) is
     var(unbiased=False).
@@ -115,7 +115,7 @@ def prod(
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """y[k] = x[0] + ... + x[k] along `dim`. Integers and bools add up in int64."""
+    """y[k] = x[0] + ... + x[k] along `dim`, dx[k] = dy[k] + dy[k+1] + ... Integers and bools add up in int64."""
     (along,) = normal_axes("cumsum", input.shape, [dim])
     return _running_sum(_summand(input, dtype), along)
 

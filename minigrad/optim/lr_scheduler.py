@@ -35,6 +35,7 @@ class LRScheduler:
         self._initial = False
 
     def get_lr(self) -> list[float]:
+        """The next lr of each group."""
         raise NotImplementedError(f"{type(self).__name__} must define get_lr(self)")
 
     def get_last_lr(self) -> list[float]:

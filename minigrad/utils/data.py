@@ -105,6 +105,7 @@ class DataLoader:
     """Batches of `batch_size` samples, in order or shuffled anew in each pass; the last one may be smaller.
 
     `collate_fn` makes a batch of a list of samples. Without it, batches of a TensorDataset are indexed at once.
+    Samples are loaded in this process: `num_workers` is 0.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Where PyTorch refuses, minigrad refuses. Where minigrad refuses more, or accepts more, the reason stands here."""
 
 import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -727,6 +728,9 @@ RAISES = {
     "a generator's body runs after its decorator": [
         lambda m: m.no_grad()(generator),
     ],
+    "an element of an expanded tensor stands for several": [
+        lambda m: m.zeros(1).expand(3).__setitem__(0, 1.0),
+    ],
 }
 
 # minigrad computes what PyTorch refuses: with NumPy's meaning and value.
@@ -751,6 +755,8 @@ ACCEPTS = {
     "no inputs to grad": (lambda m: m.autograd.grad(m.ones(1, requires_grad=True) * 2, []), ()),
     "arrays of foreign memory": (lambda m: m.tensor(np.arange(4)[::-1]), [3, 2, 1, 0]),
     "names of dtypes": (lambda m: m.ones(1, dtype="float64"), [1.0]),
+    "a write whose source and target overlap": (lambda m: shifted(m), [0, 0, 1, 2]),
+    "a recorded write into one of several views": (lambda m: written_after_split(m), [3.0, 3.0, 1.0, 1.0]),
 }  # fmt: skip
 
 # The one kind of difference that shows only in the result: an expression, PyTorch's answer and ours.
@@ -768,6 +774,17 @@ DIFFERS = {
     ),
     "grad returns gradients as hooks leave them, whatever else is asked for": (
         lambda m: hooked_gradient(m), [1.0, 1.0], [3.0, 3.0]
+    ),
+    "of several values written to one place the last counts, also in the gradient": (
+        lambda m: written_twice(m), [1.0, 1.0], [0.0, 1.0]
+    ),
+    "a view taken under no_grad has no history, whatever is written later": (
+        lambda m: viewed_without_grad(m), True, False
+    ),
+    "the gradient of a norm that is 0 is a constant 0": (lambda m: curvature_of_norm(m), [NAN, NAN], [0.0, 0.0]),
+    "a state dict that does not fit changes nothing": (lambda m: loaded_in_vain(m), True, False),
+    "pickle keeps the gradient of a tensor, as copy.deepcopy does": (
+        lambda m: pickle.loads(pickle.dumps(with_gradient(m, 3.0)[0])).grad is None, True, False
     ),
 }  # fmt: skip
 
@@ -794,6 +811,49 @@ def with_gradient(m, value):
 def gradient(m, expression, *values):
     x = m.tensor(values, requires_grad=True)
     return m.autograd.grad(expression(x).sum(), x)[0]
+
+
+def shifted(m):
+    x = m.arange(4)
+    x[1:] = x[:-1]
+    return x
+
+
+def written_after_split(m):
+    x = m.ones(4, requires_grad=True)
+    y = x * 1
+    y.split(2)[0].mul_(3)
+    y.sum().backward()
+    return x.grad
+
+
+def written_twice(m):
+    x, v = m.zeros(2), m.tensor([1.0, 2.0], requires_grad=True)
+    x[[0, 0]] = v
+    x.sum().backward()
+    return v.grad
+
+
+def viewed_without_grad(m):
+    x, v = m.zeros(2, 2), m.ones(2, requires_grad=True)
+    with m.no_grad():
+        row = x[0]
+    x[0] = v * 2
+    return row.requires_grad
+
+
+def curvature_of_norm(m):
+    x = m.zeros(2, requires_grad=True)
+    (slope,) = m.autograd.grad(x.norm(), x, create_graph=True)
+    return m.autograd.grad(slope.sum(), x)[0]
+
+
+def loaded_in_vain(m):
+    model = m.nn.Sequential(m.nn.Linear(1, 1), m.nn.Linear(1, 1))
+    state = {name: tensor * 0 + 7 for name, tensor in model.state_dict().items()}
+    with pytest.raises(RuntimeError):
+        model.load_state_dict({**state, "1.bias": m.zeros(3)})
+    return model[0].weight.item() == 7
 
 
 def written_through_data(m):

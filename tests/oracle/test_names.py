@@ -9,12 +9,10 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-
-import minigrad
+from public_names import CLASSES, MODULES, members
 
 from . import replay  # noqa: F401  (without PyTorch nothing is replayed)
 
@@ -57,27 +55,9 @@ PUBLIC = re.compile(rf"[a-zA-Z]\w*|__[ir]?({'|'.join(OPERATORS.values())})__")
 
 def public() -> dict[str, Any]:
     """Every public name with what it stands for. Names with a dot in front are members of a class, whichever."""
-    optim, data = minigrad.optim, minigrad.utils.data
-    names = dict(vars(minigrad))
-    names |= {"autograd.grad": minigrad.autograd.grad}
-    names |= {"nn.utils.clip_grad_norm_": minigrad.nn.utils.clip_grad_norm_}
-    names |= {f"optim.{name}": getattr(optim, name) for name in optim.__all__}
-    for home, module in (("optim.lr_scheduler", optim.lr_scheduler), ("utils.data", data)):
-        own = {key: it for key, it in vars(module).items() if getattr(it, "__module__", None) == module.__name__}
-        names |= {f"{home}.{name}": value for name, value in own.items()}
-    names |= {f"nn.{name}": getattr(minigrad.nn, name) for name in minigrad.nn.__all__}
-    names |= {f"nn.functional.{name}": getattr(minigrad.nn.functional, name) for name in minigrad.nn.functional.__all__}
-    names |= {f"nn.init.{name}": value for name, value in vars(minigrad.nn.init).items() if name.endswith("_")}
-    names["nn.init.calculate_gain"] = minigrad.nn.init.calculate_gain
-    owners = [minigrad.nn.Module, minigrad.nn.Sequential, minigrad.nn.ModuleList, optim.Optimizer]
-    owners += [optim.lr_scheduler.LRScheduler, data.DataLoader, data.Subset, data.TensorDataset]
-    for owner in (*owners, minigrad.autograd.RemovableHandle, minigrad.Generator, minigrad.Tensor):
-        names |= {f".{name}": value for name, value in vars(owner).items()}
-    return {
-        name: value
-        for name, value in names.items()
-        if PUBLIC.fullmatch(name.rpartition(".")[2]) and not isinstance(value, ModuleType)
-    }
+    names = {f"{home}.{name}".removeprefix("."): it for home, its in MODULES.items() for name, it in its.items()}
+    names |= {f".{name}": value for owner in CLASSES.values() for name, value in members(owner).items()}
+    return {name: value for name, value in names.items() if PUBLIC.fullmatch(name.rpartition(".")[2])}
 
 
 def parameters(name: str, value: Any) -> list[str]:

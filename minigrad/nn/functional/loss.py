@@ -12,19 +12,19 @@ from minigrad.tensor import Tensor
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """(input - target)^2, reduced."""
+    """(input - target)^2, reduced: their mean, or for reduction 'sum' the sum, for 'none' each by itself."""
     _check_shapes("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """|input - target|, reduced."""
+    """|input - target|, reduced as in mse_loss."""
     _check_shapes("l1_loss", input, target)
     return _reduced("l1_loss", abs(input - target), reduction)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target; reduced."""
+    """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target; reduced as in mse_loss."""
     _check_shapes("smooth_l1_loss", input, target)
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: beta={beta} must not be negative.")
@@ -40,8 +40,8 @@ def nll_loss(
     """-weight[t] * x[n, t] for each target t = target[n]; x are logarithms of probabilities (batch, classes).
 
     With axes behind, x is (batch, classes, ...) and target (batch, ...); without a batch they are (classes,) and ().
-    Targets `ignore_index` count as 0; others that are no class raise IndexError. 'mean' divides by the sum of
-    weight[t] over the targets not ignored.
+    Targets `ignore_index` count as 0; others that are no class raise IndexError. Reduced as in mse_loss, but 'mean'
+    divides by the sum of weight[t] over the targets not ignored.
     """
     check_floats("nll_loss", input)
     return _of_classes("nll_loss", -input, target, weight, ignore_index, reduction, 0.0)

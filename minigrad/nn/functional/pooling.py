@@ -21,7 +21,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Any:
     """y[n,c,i,j] = the largest x[n,c,h,k] of window (i, j), NaN if there is one; its gradient goes to that element, the
-    first of several. Windows are those of conv2d; the border counts as -inf.
+    first of several. Windows are those of conv2d; the border counts as -inf, but a window of border alone is an error.
 
     stride is kernel_size unless given. With `ceil_mode` a last window may reach beyond the border. Result (batch,
     channels, out_height, out_width), without batch if input (batch, channels, height, width) had none; with

@@ -15,8 +15,8 @@ Numbers = npt.NDArray[Any]
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """y[..., :] = weight[input[...], :] for integers `input` of any shape and weight (rows, columns). The row
-    `padding_idx` gets no gradient.
+    """y[..., :] = weight[input[...], :] for integers `input` (int64, int32) of any shape, weight (rows, columns). The
+    row `padding_idx` gets no gradient.
     """
     check_floats("embedding", weight)
     if weight.ndim != 2:

@@ -21,6 +21,7 @@ class _Container(Module):
         self._modules[_key(self, position)] = _checked(self, position, module)
 
     def append(self, module: Module) -> Self:
+        """One more module at the end; returns this one."""
         name = str(len(self))
         if name in self._modules:  # PyTorch would lose the one that has this name
             raise KeyError(f"{type(self).__name__}.append: the name {name!r} is taken: slices keep their names.")
@@ -28,6 +29,7 @@ class _Container(Module):
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
+        """Appends each; returns this one."""
         for module in modules:
             self.append(module)
         return self

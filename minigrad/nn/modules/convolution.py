@@ -59,6 +59,7 @@ class _Convolution(Module):
         return pair(name, argument, value) if self.axes == 2 else (single(name, argument, value),)
 
     def reset_parameters(self) -> None:
+        """New initial values."""
         reset(self.weight, self.bias)
 
     def _padded(self, input: Tensor) -> tuple[Tensor, Any]:

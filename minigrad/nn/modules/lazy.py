@@ -103,7 +103,10 @@ class _Lazy(Module):
 
 
 class LazyLinear(_Lazy, Linear):
-    """Linear whose in_features is the size of the last axis of its first input."""
+    """Linear whose in_features is the size of the last axis of its first input.
+
+    Until then its parameters have no shape, but a place in an optimizer; call it once (a dry run) before reading them.
+    """
 
     _plain, _axis = Linear, -1
 

@@ -34,6 +34,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """New initial values."""
         reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:

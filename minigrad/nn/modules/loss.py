@@ -11,7 +11,7 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """(input - target)^2: F.mse_loss."""
+    """(input - target)^2, averaged unless reduction is 'sum' or 'none': F.mse_loss."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)

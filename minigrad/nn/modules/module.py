@@ -59,6 +59,7 @@ class Module:
     _non_persistent_buffers_set: set[str]
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
+        """What calling the module computes."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -143,6 +144,7 @@ class Module:
                 yield from child.named_modules(memo, _path(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator["Module"]:
+        """This module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
@@ -150,6 +152,7 @@ class Module:
         return _once((name, child) for name, child in self._modules.items())
 
     def children(self) -> Iterator["Module"]:
+        """The modules that are attributes of this one, without their names."""
         return (child for _, child in self.named_children())
 
     def get_submodule(self, target: str) -> "Module":
@@ -166,14 +169,17 @@ class Module:
         return _named(self, "_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter, each once: what an optimizer takes. Without `recurse`, those of this module alone."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer with its path, such as "1.running_mean"."""
         return _named(self, "_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer, each once."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     # --- changing ---------------------------------------------------------------------------------------------
@@ -197,6 +203,7 @@ class Module:
         return self
 
     def eval(self) -> Self:
+        """Ends training mode, as train(False): for dropout and batch normalization."""
         return self.train(False)
 
     def apply(self, fn: Callable[["Module"], Any]) -> Self:
@@ -224,12 +231,15 @@ class Module:
         return self
 
     def float(self) -> Self:
+        """to(float32)"""
         return self.to(float32)
 
     def double(self) -> Self:
+        """to(float64)"""
         return self.to(float64)
 
     def cpu(self) -> Self:
+        """to("cpu")"""
         return self.to("cpu")
 
     # --- state ------------------------------------------------------------------------------------------------

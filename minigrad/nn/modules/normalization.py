@@ -20,12 +20,6 @@ def _reset(weight: Tensor | None, bias: Tensor | None) -> None:
 
 
 class _BatchNorm(Module):
-    """F.batch_norm of (batch, num_features, ...), training or not, with running means and variances as buffers.
-
-    Weight starts as ones, bias as zeros. momentum=None averages all batches alike. Without track_running_stats the
-    batch's own mean and variance serve in evaluation too.
-    """
-
     ranks: tuple[int, ...]  # how many axes an input may have
 
     def __init__(
@@ -52,12 +46,14 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", count)
 
     def reset_running_stats(self) -> None:
+        """Running means 0, variances 1, none of them from any batch."""
         if self.track_running_stats:
             self.running_mean.zero_()
             self.running_var.fill_(1)
             self.num_batches_tracked.zero_()
 
     def reset_parameters(self) -> None:
+        """Initial values, and running ones."""
         self.reset_running_stats()
         _reset(self.weight, self.bias)
 
@@ -82,13 +78,17 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Normalizes each feature of (batch, features) or (batch, features, length) over the rest: see F.batch_norm."""
+    """F.batch_norm of each feature of (batch, features) or (batch, features, length), with running means and variances.
+
+    These are buffers, for evaluation; momentum=None averages all batches alike. Without track_running_stats the batch's
+    own mean and variance serve in evaluation too. Weight starts as ones, bias as zeros.
+    """
 
     ranks = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalizes each channel of (batch, channels, height, width) over the rest: see F.batch_norm."""
+    """F.batch_norm of each channel of (batch, channels, height, width); the rest as BatchNorm1d."""
 
     ranks = (4,)
 
@@ -115,6 +115,7 @@ class LayerNorm(Module):
             self.register_parameter(name, Parameter(values) if elementwise_affine and has else None)
 
     def reset_parameters(self) -> None:
+        """Initial values."""
         _reset(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class Embedding(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """New initial values."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
