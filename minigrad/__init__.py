@@ -23,19 +23,26 @@ How it works, in the order to read:
 - `minigrad.backends.base`: the primitives that they are made of, for whoever ports minigrad to another device
 """
 
-from minigrad import nn, optim, utils
+from minigrad import cuda, nn, optim, utils
+from minigrad.absent import explain_absence as _explain_absence  # no public name
 from minigrad.arguments import explain_arguments as _explain_arguments  # no public name
 from minigrad.autograd import grad
 from minigrad.backends import get_backend
+from minigrad.backends import get_backend as device
 from minigrad.backends.threads import get_num_threads, set_num_threads
 from minigrad.creation import (
     arange, as_tensor, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, get_default_device, linspace,
     ones, ones_like, set_default_device, tensor, zeros, zeros_like,
 )  # fmt: skip
 from minigrad.dtypes import bool, float32, float64, int32, int64, uint8
+from minigrad.dtypes import float32 as float
+from minigrad.dtypes import float64 as double
+from minigrad.dtypes import int32 as int
+from minigrad.dtypes import int64 as long
 from minigrad.function import Function, enable_grad, is_grad_enabled, no_grad
+from minigrad.function import no_grad as inference_mode
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minigrad.nn.functional import corr2d
+from minigrad.nn.functional import corr2d, log_softmax, softmax
 from minigrad.ops.elementwise import (
     abs, add, allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
     ceil, clamp, cos, div, eq, equal, erf, exp, floor, floor_divide, ge, gt, isclose, isfinite, isinf, isnan, le, log,
@@ -66,9 +73,9 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "eye",
     "rand", "randn", "randint", "randperm", "normal", "rand_like", "randn_like", "randint_like", "manual_seed",
     "get_rng_state", "set_rng_state",
-    "float32", "float64", "int32", "int64", "uint8", "bool",
+    "float32", "float64", "int32", "int64", "uint8", "bool", "float", "double", "int", "long",
     "abs", "absolute", "neg", "positive", "sign", "exp", "log", "log1p", "sqrt", "square", "reciprocal", "sin", "cos",
-    "tanh", "sigmoid", "relu", "erf", "round", "floor", "ceil", "clamp",
+    "tanh", "sigmoid", "softmax", "log_softmax", "relu", "erf", "round", "floor", "ceil", "clamp",
     "add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "maximum", "minimum",
     "eq", "ne", "lt", "le", "gt", "ge", "isclose", "allclose", "equal", "isnan", "isinf", "isfinite", "logical_and",
     "logical_or", "logical_xor", "logical_not", "where", "masked_fill", "masked_select", "nonzero",
@@ -79,11 +86,13 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip",
     "cat", "concatenate", "stack", "split", "chunk", "unbind", "narrow", "select", "index_select", "gather",
     "take_along_dim",
-    "no_grad", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck",
-    "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device", "get_backend",
+    "no_grad", "inference_mode", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck",
+    "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device",
+    "device", "get_backend",
     "corr2d",
     "Tensor", "Function", "Generator", "GradcheckError",
-    "nn", "optim", "utils",
+    "cuda", "nn", "optim", "utils",
 ]
 
 _explain_arguments(globals())
+_explain_absence(globals())

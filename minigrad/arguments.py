@@ -1,4 +1,4 @@
-"""What a public function says when an argument that must be a tensor is none."""
+"""What public functions have in common in taking arguments: size by name, and what is said of one that is no tensor."""
 
 import functools
 import inspect
@@ -7,7 +7,10 @@ from typing import Any
 
 
 def explain_arguments(namespace: dict[str, Any]) -> None:
-    """Makes the public functions of a module, given its globals(), name the argument that should have been a tensor."""
+    """Makes the public functions of a module, given its globals(), name the argument that should have been a tensor.
+
+    Those that take sizes, zeros(2, 3), take them by name as well: zeros(size=(2, 3)).
+    """
     for name in namespace["__all__"]:
         if inspect.isfunction(namespace[name]):
             namespace[name] = _explained(namespace[name], namespace["__name__"])
@@ -15,8 +18,12 @@ def explain_arguments(namespace: dict[str, Any]) -> None:
 
 @functools.cache  # one function of two names stays one
 def _explained(function: Callable[..., Any], module: str) -> Callable[..., Any]:
+    takes_sizes = inspect.getfullargspec(function).varargs == "size"
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
+        if takes_sizes and not args and "size" in kwargs:
+            args = (kwargs.pop("size"),)
         try:
             return function(*args, **kwargs)
         except AttributeError as error:

@@ -63,6 +63,7 @@ def grad(
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of sum_k (outputs[k] * grad_outputs[k]).sum() with respect to `inputs`, as a tuple.
@@ -70,8 +71,11 @@ def grad(
     No `.grad` is touched, save those of tensors on the way that called retain_grad(); only what leads to `inputs`
     is computed. `grad_outputs` may be left out for outputs of one element (its gradient is then 1). With
     `create_graph=True` the gradients are themselves recorded and can be differentiated. An input that the outputs do
-    not depend on is an error, or None with `allow_unused=True`. Same signature as `torch.autograd.grad`.
+    not depend on is an error, or None with `allow_unused=True`. `only_inputs`, which PyTorch keeps for old
+    scripts, must be True.
     """
+    if not only_inputs:
+        raise ValueError("grad: only_inputs=False would add to .grad of all leaves, as backward() does; call that.")
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     grad_outputs = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
     for name, tensors in (("outputs", outputs), ("inputs", inputs)):

@@ -154,6 +154,14 @@ class Function:
             # A twin without history: holding the result itself would close a reference cycle.
             self._output = (result.detach(), result.array, result.version.count)
 
+    @classmethod
+    def apply(cls, *inputs: Any) -> Any:
+        """What scripts for PyTorch call. Here a Function is an object: Square()(x)."""
+        raise TypeError(
+            f"{cls.__name__}.apply: write {cls.__name__}()(x). Each call has an object of its own, so forward(self, "
+            "*arrays) and backward(self, dy) are ordinary methods; for ctx.save_for_backward say saves_inputs = 'all'."
+        )
+
     @property
     def needs_grad(self) -> tuple[bool, ...]:
         """For each input, whether the walk under way asks for its gradient."""

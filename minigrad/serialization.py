@@ -47,21 +47,24 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
     _replace(Path(path).resolve(), _safetensors("safetensors.numpy").save(arrays, metadata))
 
 
-def load(path: str | PathLike[str], device: str | Backend | None = None) -> Any:
-    """What `save` has written, or another library as safetensors, its tensors on `device` ("cpu" unless told).
+def load(f: str | PathLike[str], map_location: str | Backend | None = None, *, weights_only: bool = True) -> Any:
+    """What `save` has written, or another library as safetensors, its tensors on `map_location` ("cpu" unless told).
 
-    A file that is damaged, or made to do harm, is a ValueError.
+    It runs no code of the file's (PyTorch's weights_only=True). A file that is damaged, or made to do harm, is a
+    ValueError.
     """
-    backend = get_backend("cpu" if device is None else device)
-    with Path(path).open("rb"):  # the usual errors, where there is no file
+    if not weights_only:
+        raise ValueError("load: weights_only=False would unpickle, which runs code of the file's; leave it out.")
+    backend = get_backend("cpu" if map_location is None else map_location)
+    with Path(f).open("rb"):  # the usual errors, where there is no file
         safe_open = _safetensors("safetensors").safe_open
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(f, framework="np") as file:
             metadata = file.metadata() or {}
             arrays = {name: _array(file, name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
         return _content(metadata, arrays, backend)
     except Exception as error:  # noqa: BLE001  (who knows what a hostile file leads to)
-        raise ValueError(f"load: {path} is damaged, or no file for load: {error!r}.") from None
+        raise ValueError(f"load: {f} is damaged, or no file for load: {error!r}.") from None
 
 
 def _safetensors(module: str) -> Any:

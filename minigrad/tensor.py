@@ -12,13 +12,14 @@ of the memory, when it is next used, is taken from it anew.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
 
 from minigrad import autograd, printing
+from minigrad.absent import INSTEAD, absent
 from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
@@ -95,7 +96,7 @@ class Tensor:
         creator: Function | None = None,
         version: Version | None = None,
     ) -> None:
-        if device is None:
+        if device is None or isinstance(device, Integer):  # Tensor([1.0]), Tensor(2, 3)
             raise TypeError(
                 "Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0])."
             )
@@ -218,9 +219,18 @@ class Tensor:
             total *= size
         return total
 
+    nelement = numel
+
     def is_floating_point(self) -> bool:
         """Whether the dtype is float32 or float64: only such tensors can require grad."""
         return self.dtype.kind == "f"
+
+    if not TYPE_CHECKING:  # to a type checker it would mean that every name exists
+
+        def __getattr__(self, name: str) -> Any:
+            if name.endswith("_") and hasattr(type(self), name[:-1]) and name not in INSTEAD:
+                raise AttributeError(f"Tensor has no {name!r}. Write x = x.{name[:-1]}(...), or x[...] = that.")
+            raise absent("Tensor", name)
 
     def __len__(self) -> Integer:
         if not self.shape:
@@ -730,6 +740,10 @@ class Tensor:
         if self.ndim > 2:
             raise ValueError(f".T is for matrices, this tensor has shape {self.shape}; use .mT or permute.")
         return self.permute(*reversed(range(self.ndim)))
+
+    def t(self) -> "Tensor":
+        """The transposed matrix."""
+        return self.T
 
     @property
     def mT(self) -> "Tensor":  # noqa: N802

@@ -13,6 +13,7 @@ import pytest
 from public_names import CLASSES, MODULES, members
 
 import minigrad
+from minigrad.absent import INSTEAD
 
 PAGE = Path(__file__).parents[1] / "docs" / "from_pytorch.md"
 ERRORS = Path(__file__).parent / "oracle" / "test_errors.py"
@@ -118,3 +119,10 @@ def test_every_public_name_has_a_docstring(name: str) -> None:
     docstring = (value.__doc__ if inspect.isclass(value) else inspect.getdoc(value)) or ""
     assert len(docstring) > 8
     assert docstring.rstrip()[-1] in ".:)", "ends in the middle of a sentence"
+
+
+@page
+def test_the_page_has_every_name_for_which_there_is_a_remedy() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("What is not there", 2), re.MULTILINE)
+    names = {name.rpartition(".")[2] for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    assert sorted(set(INSTEAD) - names) == []

@@ -12,7 +12,7 @@ from minigrad.backends import NAMES as DEVICES
 
 # From the ground up; each name stands for minigrad.<name>. Files on one floor do not import each other.
 FLOORS = [
-    ["arguments", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
+    ["absent", "arguments", "cuda", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
     ["backends.reference", "backends.opencl_indexing"],
     ["backends.cpu", "backends.opencl_runtime"],

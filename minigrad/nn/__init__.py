@@ -2,6 +2,7 @@
 values (`minigrad.nn.init`).
 """
 
+from minigrad.absent import explain_absence as _explain_absence
 from minigrad.nn import functional, init, utils
 from minigrad.nn.modules import (
     GELU, AdaptiveAvgPool2d, AvgPool2d, BatchNorm1d, BatchNorm2d, BCELoss, BCEWithLogitsLoss, Conv1d, Conv2d,
@@ -17,3 +18,5 @@ __all__ = [
     "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "MSELoss", "L1Loss", "SmoothL1Loss", "NLLLoss", "CrossEntropyLoss",
     "BCELoss", "BCEWithLogitsLoss", "functional", "init", "utils",
 ]
+
+_explain_absence(globals())

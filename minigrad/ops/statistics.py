@@ -114,9 +114,10 @@ def prod(
     return x if keepdim else reshape(x, (*x.shape[:along], *x.shape[along + 1 :]))
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumsum(input: Tensor, dim: int | None = None, *, dtype: Any = None, axis: int | None = None) -> Tensor:
     """y[k] = x[0] + ... + x[k] along `dim`, dx[k] = dy[k] + dy[k+1] + ... Integers and bools add up in int64."""
-    (along,) = normal_axes("cumsum", input.shape, [dim])
+    chosen: Any = axis if dim is None else dim
+    (along,) = normal_axes("cumsum", input.shape, [chosen])
     return _running_sum(_summand(input, dtype), along)
 
 

@@ -23,6 +23,7 @@ LEFT_OUT = {
     "GradcheckError": "PyTorch has no such class",
     "corr2d": "the book's; it calls conv2d, which is replayed",
     "nn.functional.corr2d": "likewise",
+    "device": "devices have other names",
     "get_backend": "PyTorch has no such objects",
     "get_default_device": "devices have other names",
     "set_default_device": "devices have other names",

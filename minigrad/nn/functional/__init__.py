@@ -1,5 +1,6 @@
 """The functions behind the layers, usually imported as F: here arguments, as in torch.nn.functional, are checked."""
 
+from minigrad.absent import explain_absence as _explain_absence
 from minigrad.nn.functional.activation import (
     dropout,
     gelu,
@@ -33,3 +34,5 @@ __all__ = [
     "interpolate", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "max_pool2d", "mse_loss", "nll_loss",
     "one_hot", "pad", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip
+
+_explain_absence(globals())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
+from minigrad.absent import INSTEAD, absent
 from minigrad.autograd import RemovableHandle
 from minigrad.creation import zeros
 from minigrad.dtypes import float32, float64
@@ -22,6 +23,9 @@ class Parameter(Tensor):
             )
         super().__init__(data.array, data.device, None, data.version)
         self.requires_grad_(requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
 
 
 class IncompatibleKeys(NamedTuple):
@@ -114,6 +118,8 @@ class Module:
         for members, _ in _registries(self):
             if name in members:
                 return members[name]
+        if name in INSTEAD:
+            raise absent(type(self).__name__, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
 
     def __delattr__(self, name: str) -> None:
