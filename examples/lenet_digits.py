@@ -183,7 +183,7 @@ def read_digits(folder):
 def read_checkpoint(file, options, settings):
     """What the checkpoint holds, if it belongs to these digits, and to the settings that were given."""
     try:
-        stored = minigrad.load(file, device=options.device)
+        stored = minigrad.load(file, options.device)
     except FileNotFoundError:
         raise SystemExit(f"--resume: there is no {file}; start without --resume.") from None
     except (OSError, ValueError) as error:
