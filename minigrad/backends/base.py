@@ -10,7 +10,7 @@ the array it was taken from.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from minigrad.backends.geometry import ConvGeometry
 Array = Any
 Shape = tuple[int, ...]
 HostArray = npt.NDArray[Any]
-
+Elementwise = Callable[..., Array]
 
 READ_ONLY = (
     "the array is read-only: its elements stand for several (it was expanded or broadcast), or it was made from a "
@@ -67,127 +67,38 @@ class Backend(ABC):
     def is_contiguous(self, x: Array) -> bool:
         """Whether the elements of `x` follow each other in memory in row-major order."""
 
-    # --- elementwise: operands of one shape ---------------------------------------------------------------
+    # --- elementwise, of operands x, or x and y, of one shape -----------------------------------------------
 
-    @abstractmethod
-    def neg(self, x: Array) -> Array:
-        """-x"""
-
-    @abstractmethod
-    def exp(self, x: Array) -> Array:
-        """e^x"""
-
-    @abstractmethod
-    def log(self, x: Array) -> Array:
-        """natural logarithm; -inf at 0, NaN below"""
-
-    @abstractmethod
-    def log1p(self, x: Array) -> Array:
-        """log(1 + x), accurate also where x is near 0"""
-
-    @abstractmethod
-    def sin(self, x: Array) -> Array:
-        """sine; NaN for infinities"""
-
-    @abstractmethod
-    def cos(self, x: Array) -> Array:
-        """cosine; NaN for infinities"""
-
-    @abstractmethod
-    def round(self, x: Array) -> Array:
-        """the nearest whole number (floats), the even one of two"""
-
-    @abstractmethod
-    def abs(self, x: Array) -> Array:
-        """|x|"""
-
-    @abstractmethod
-    def sign(self, x: Array) -> Array:
-        """-1, 0 or 1 (NaN for NaN)"""
-
-    @abstractmethod
-    def relu(self, x: Array) -> Array:
-        """max(x, 0); NaN stays NaN"""
-
-    @abstractmethod
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + e^-x), without overflow"""
-
-    @abstractmethod
-    def tanh(self, x: Array) -> Array:
-        """(e^x - e^-x) / (e^x + e^-x), without overflow"""
-
-    @abstractmethod
-    def erf(self, x: Array) -> Array:
-        """2 / sqrt(pi) * the integral of e^-t^2 from 0 to x"""
-
-    @abstractmethod
-    def add(self, x: Array, y: Array) -> Array:
-        """x + y"""
-
-    @abstractmethod
-    def sub(self, x: Array, y: Array) -> Array:
-        """x - y"""
-
-    @abstractmethod
-    def mul(self, x: Array, y: Array) -> Array:
-        """x * y"""
-
-    @abstractmethod
-    def div(self, x: Array, y: Array) -> Array:
-        """x / y (floats); signed infinity or NaN where y is 0"""
-
-    @abstractmethod
-    def floor_divide(self, x: Array, y: Array) -> Array:
-        """x / y rounded down (numbers); where y is 0, as div for floats, undefined for integers"""
-
-    @abstractmethod
-    def remainder(self, x: Array, y: Array) -> Array:
-        """x - y * floor(x / y) (numbers), with the sign of y; where y is 0, NaN for floats, undefined for integers"""
-
-    @abstractmethod
-    def bitwise_and(self, x: Array, y: Array) -> Array:
-        """x & y (integers and bools)"""
-
-    @abstractmethod
-    def bitwise_or(self, x: Array, y: Array) -> Array:
-        """x | y (integers and bools)"""
-
-    @abstractmethod
-    def bitwise_xor(self, x: Array, y: Array) -> Array:
-        """x ^ y (integers and bools)"""
-
-    @abstractmethod
-    def left_shift(self, x: Array, y: Array) -> Array:
-        """x * 2^y (integers), without the bits that do not fit: 0 where y is too large or negative"""
-
-    @abstractmethod
-    def right_shift(self, x: Array, y: Array) -> Array:
-        """floor(x / 2^y) (integers): 0 or -1, by the sign of x, where y is too large or negative"""
-
-    @abstractmethod
-    def power(self, x: Array, y: Array) -> Array:
-        """x^y; y is an array or a Python number. NaN for x < 0 and fractional y"""
-
-    @abstractmethod
-    def maximum(self, x: Array, y: Array) -> Array:
-        """the larger of x and y; NaN if either is NaN"""
-
-    @abstractmethod
-    def equal(self, x: Array, y: Array) -> Array:
-        """x == y, as bool"""
-
-    @abstractmethod
-    def less(self, x: Array, y: Array) -> Array:
-        """x < y, as bool"""
-
-    @abstractmethod
-    def less_equal(self, x: Array, y: Array) -> Array:
-        """x <= y, as bool"""
-
-    @abstractmethod
-    def where(self, condition: Array, x: Array, y: Array) -> Array:
-        """x where the bool array `condition` holds, else y"""
+    neg: Elementwise  # -x
+    exp: Elementwise  # e^x
+    log: Elementwise  # natural logarithm; -inf at 0, NaN below
+    log1p: Elementwise  # log(1 + x), accurate also where x is near 0
+    sin: Elementwise  # sine; NaN for infinities
+    cos: Elementwise  # cosine; NaN for infinities
+    round: Elementwise  # the nearest whole number (floats), the even one of two
+    abs: Elementwise  # |x|
+    sign: Elementwise  # -1, 0 or 1 (NaN for NaN)
+    relu: Elementwise  # max(x, 0); NaN stays NaN
+    sigmoid: Elementwise  # 1 / (1 + e^-x), without overflow
+    tanh: Elementwise  # (e^x - e^-x) / (e^x + e^-x), without overflow
+    erf: Elementwise  # 2 / sqrt(pi) * the integral of e^-t^2 from 0 to x
+    add: Elementwise  # x + y
+    sub: Elementwise  # x - y
+    mul: Elementwise  # x * y
+    div: Elementwise  # x / y (floats); signed infinity or NaN where y is 0
+    floor_divide: Elementwise  # x / y rounded down (numbers); where y is 0, as div for floats, undefined for integers
+    remainder: Elementwise  # x - y * floor(x / y) (numbers), with the sign of y; where y is 0, NaN, undefined for integers
+    bitwise_and: Elementwise  # x & y (integers and bools)
+    bitwise_or: Elementwise  # x | y (integers and bools)
+    bitwise_xor: Elementwise  # x ^ y (integers and bools)
+    left_shift: Elementwise  # x * 2^y (integers), without the bits that do not fit: 0 where y is too large or negative
+    right_shift: Elementwise  # floor(x / 2^y) (integers): 0 or -1, by the sign of x, where y is too large or negative
+    power: Elementwise  # x^y; y is an array or a Python number. NaN for x < 0 and fractional y
+    maximum: Elementwise  # the larger of x and y; NaN if either is NaN
+    equal: Elementwise  # x == y, as bool
+    less: Elementwise  # x < y, as bool
+    less_equal: Elementwise  # x <= y, as bool
+    where: Elementwise  # where(condition, x, y): x where the bool array `condition` holds, else y
 
     # --- reductions: axes is a sorted tuple; reduced axes stay, with size 1 --------------------------------
 
