@@ -43,16 +43,20 @@ from minigrad.function import Function, enable_grad, is_grad_enabled, no_grad
 from minigrad.function import no_grad as inference_mode
 from minigrad.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minigrad.nn.functional import corr2d, log_softmax, softmax
+from minigrad.ops.arithmetic import (
+    add, clamp, div, floor_divide, maximum, minimum, mul, neg, positive, pow, remainder, sub,
+)  # fmt: skip
+from minigrad.ops.compare import (
+    allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor, eq, equal,
+    ge, gt, isclose, isfinite, isinf, isnan, le, logical_and, logical_not, logical_or, logical_xor, lt, masked_fill,
+    ne, where,
+)  # fmt: skip
 from minigrad.ops.elementwise import (
-    abs, add, allclose, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift, bitwise_xor,
-    ceil, clamp, cos, div, eq, equal, erf, exp, floor, floor_divide, ge, gt, isclose, isfinite, isinf, isnan, le, log,
-    log1p, logical_and, logical_not, logical_or, logical_xor, lt, masked_fill, masked_select, maximum, minimum,
-    mul, ne, neg, positive, pow, reciprocal, relu, remainder, round, sigmoid, sign, sin, sqrt, square, sub, tanh,
-    where,
+    abs, ceil, cos, erf, exp, floor, log, log1p, reciprocal, relu, round, sigmoid, sign, sin, sqrt, square, tanh,
 )  # fmt: skip
 from minigrad.ops.elementwise import abs as absolute
 from minigrad.ops.index import (
-    cat, chunk, concatenate, flip, gather, index_select, narrow, nonzero, select, split, stack, take_along_dim, unbind,
+    cat, chunk, concatenate, flip, gather, narrow, nonzero, select, split, stack, unbind,
 )  # fmt: skip
 from minigrad.ops.matmul import bmm, dot, matmul, mm, mv, outer
 from minigrad.ops.reduce import all, amax, amin, any, argmax, argmin, broadcast_to, max, mean, min, sum
@@ -78,14 +82,13 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "tanh", "sigmoid", "softmax", "log_softmax", "relu", "erf", "round", "floor", "ceil", "clamp",
     "add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "maximum", "minimum",
     "eq", "ne", "lt", "le", "gt", "ge", "isclose", "allclose", "equal", "isnan", "isinf", "isfinite", "logical_and",
-    "logical_or", "logical_xor", "logical_not", "where", "masked_fill", "masked_select", "nonzero",
+    "logical_or", "logical_xor", "logical_not", "where", "masked_fill", "nonzero",
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift", "bitwise_right_shift",
     "sum", "mean", "prod", "var", "std", "norm", "logsumexp", "max", "min", "amax", "amin", "argmax", "argmin", "all",
     "any", "cumsum",
     "matmul", "mm", "mv", "bmm", "dot", "outer",
     "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip",
-    "cat", "concatenate", "stack", "split", "chunk", "unbind", "narrow", "select", "index_select", "gather",
-    "take_along_dim",
+    "cat", "concatenate", "stack", "split", "chunk", "unbind", "narrow", "select", "gather",
     "no_grad", "inference_mode", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck",
     "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device",
     "device", "get_backend",

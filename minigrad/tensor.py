@@ -25,7 +25,7 @@ from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int32, int64
 from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
-from minigrad.ops import convert, elementwise, index, matmul, reduce, statistics
+from minigrad.ops import arithmetic, compare, convert, elementwise, index, matmul, reduce, statistics
 from minigrad.ops import shape as shaping
 from minigrad.ops.convert import KINDS
 from minigrad.ops.write import Write
@@ -422,20 +422,20 @@ class Tensor:
             )
         return self.copy_(result)
 
-    add_ = __iadd__ = _in_place(elementwise.add)
-    sub_ = __isub__ = _in_place(elementwise.sub)
-    mul_ = __imul__ = _in_place(elementwise.mul)
-    div_ = __itruediv__ = _in_place(elementwise.div)
-    pow_ = __ipow__ = _in_place(elementwise.pow)
-    floor_divide_ = __ifloordiv__ = _in_place(elementwise.floor_divide)
-    remainder_ = __imod__ = _in_place(elementwise.remainder)
-    bitwise_and_ = __iand__ = _in_place(elementwise.bitwise_and)
-    bitwise_or_ = __ior__ = _in_place(elementwise.bitwise_or)
-    bitwise_xor_ = __ixor__ = _in_place(elementwise.bitwise_xor)
-    bitwise_left_shift_ = __ilshift__ = _in_place(elementwise.bitwise_left_shift)
-    bitwise_right_shift_ = __irshift__ = _in_place(elementwise.bitwise_right_shift)
-    clamp_ = _in_place(elementwise.clamp)
-    masked_fill_ = _in_place(elementwise.masked_fill)
+    add_ = __iadd__ = _in_place(arithmetic.add)
+    sub_ = __isub__ = _in_place(arithmetic.sub)
+    mul_ = __imul__ = _in_place(arithmetic.mul)
+    div_ = __itruediv__ = _in_place(arithmetic.div)
+    pow_ = __ipow__ = _in_place(arithmetic.pow)
+    floor_divide_ = __ifloordiv__ = _in_place(arithmetic.floor_divide)
+    remainder_ = __imod__ = _in_place(arithmetic.remainder)
+    bitwise_and_ = __iand__ = _in_place(compare.bitwise_and)
+    bitwise_or_ = __ior__ = _in_place(compare.bitwise_or)
+    bitwise_xor_ = __ixor__ = _in_place(compare.bitwise_xor)
+    bitwise_left_shift_ = __ilshift__ = _in_place(compare.bitwise_left_shift)
+    bitwise_right_shift_ = __irshift__ = _in_place(compare.bitwise_right_shift)
+    clamp_ = _in_place(arithmetic.clamp)
+    masked_fill_ = _in_place(compare.masked_fill)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
@@ -598,25 +598,25 @@ class Tensor:
     round = elementwise.round
     floor = elementwise.floor
     ceil = elementwise.ceil
-    isnan = elementwise.isnan
-    isinf = elementwise.isinf
-    isfinite = elementwise.isfinite
+    isnan = compare.isnan
+    isinf = compare.isinf
+    isfinite = compare.isfinite
     relu = elementwise.relu
     sigmoid = elementwise.sigmoid
     tanh = elementwise.tanh
     erf = elementwise.erf
-    maximum = elementwise.maximum
-    minimum = elementwise.minimum
-    clamp = elementwise.clamp
-    neg = __neg__ = elementwise.neg
-    positive = __pos__ = elementwise.positive
-    add = elementwise.add
-    sub = elementwise.sub
-    mul = elementwise.mul
-    div = elementwise.div
-    floor_divide = __floordiv__ = elementwise.floor_divide
-    remainder = __mod__ = elementwise.remainder
-    pow = __pow__ = elementwise.pow
+    maximum = arithmetic.maximum
+    minimum = arithmetic.minimum
+    clamp = arithmetic.clamp
+    neg = __neg__ = arithmetic.neg
+    positive = __pos__ = arithmetic.positive
+    add = arithmetic.add
+    sub = arithmetic.sub
+    mul = arithmetic.mul
+    div = arithmetic.div
+    floor_divide = __floordiv__ = arithmetic.floor_divide
+    remainder = __mod__ = arithmetic.remainder
+    pow = __pow__ = arithmetic.pow
     sum = reduce.sum
     mean = reduce.mean
     max = reduce.max
@@ -654,51 +654,48 @@ class Tensor:
     chunk = index.chunk
     unbind = index.unbind
     gather = index.gather
-    take_along_dim = index.take_along_dim
-    index_select = index.index_select
     nonzero = index.nonzero
-    masked_fill = elementwise.masked_fill
-    masked_select = elementwise.masked_select
+    masked_fill = compare.masked_fill
     repeat = reduce.repeat
-    isclose = elementwise.isclose
-    allclose = elementwise.allclose
-    equal = elementwise.equal
+    isclose = compare.isclose
+    allclose = compare.allclose
+    equal = compare.equal
     matmul = __matmul__ = matmul.matmul
-    eq = elementwise.eq
-    ne = elementwise.ne
-    lt = __lt__ = elementwise.lt
-    le = __le__ = elementwise.le
-    gt = __gt__ = elementwise.gt
-    ge = __ge__ = elementwise.ge
+    eq = compare.eq
+    ne = compare.ne
+    lt = __lt__ = compare.lt
+    le = __le__ = compare.le
+    gt = __gt__ = compare.gt
+    ge = __ge__ = compare.ge
 
     __getitem__ = index.getitem
-    __add__ = __radd__ = elementwise.add
-    __mul__ = __rmul__ = elementwise.mul
-    __sub__ = elementwise.sub
-    __truediv__ = elementwise.div
-    logical_and = elementwise.logical_and
-    logical_or = elementwise.logical_or
-    logical_xor = elementwise.logical_xor
-    logical_not = elementwise.logical_not
-    bitwise_and = __and__ = __rand__ = elementwise.bitwise_and
-    bitwise_or = __or__ = __ror__ = elementwise.bitwise_or
-    bitwise_xor = __xor__ = __rxor__ = elementwise.bitwise_xor
-    bitwise_not = __invert__ = elementwise.bitwise_not
-    bitwise_left_shift = __lshift__ = elementwise.bitwise_left_shift
-    bitwise_right_shift = __rshift__ = elementwise.bitwise_right_shift
-    __rsub__ = _reflected(elementwise.sub)
-    __rtruediv__ = _reflected(elementwise.div)
-    __rfloordiv__ = _reflected(elementwise.floor_divide)
-    __rmod__ = _reflected(elementwise.remainder)
-    __rpow__ = _reflected(elementwise.pow)
-    __rlshift__ = _reflected(elementwise.bitwise_left_shift)
-    __rrshift__ = _reflected(elementwise.bitwise_right_shift)
+    __add__ = __radd__ = arithmetic.add
+    __mul__ = __rmul__ = arithmetic.mul
+    __sub__ = arithmetic.sub
+    __truediv__ = arithmetic.div
+    logical_and = compare.logical_and
+    logical_or = compare.logical_or
+    logical_xor = compare.logical_xor
+    logical_not = compare.logical_not
+    bitwise_and = __and__ = __rand__ = compare.bitwise_and
+    bitwise_or = __or__ = __ror__ = compare.bitwise_or
+    bitwise_xor = __xor__ = __rxor__ = compare.bitwise_xor
+    bitwise_not = __invert__ = compare.bitwise_not
+    bitwise_left_shift = __lshift__ = compare.bitwise_left_shift
+    bitwise_right_shift = __rshift__ = compare.bitwise_right_shift
+    __rsub__ = _reflected(arithmetic.sub)
+    __rtruediv__ = _reflected(arithmetic.div)
+    __rfloordiv__ = _reflected(arithmetic.floor_divide)
+    __rmod__ = _reflected(arithmetic.remainder)
+    __rpow__ = _reflected(arithmetic.pow)
+    __rlshift__ = _reflected(compare.bitwise_left_shift)
+    __rrshift__ = _reflected(compare.bitwise_right_shift)
 
     def __eq__(self, other: object) -> Any:
-        return elementwise.eq(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
+        return compare.eq(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
 
     def __ne__(self, other: object) -> Any:
-        return elementwise.ne(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
+        return compare.ne(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
 
     __hash__ = object.__hash__  # by identity: __eq__ compares elements
 

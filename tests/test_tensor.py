@@ -431,9 +431,7 @@ COPIES = {
     "to, copy": lambda x: x.to(x.dtype, copy=True),
     "repeat": lambda x: x.repeat(1, 1),
     "gather": lambda x: x.gather(0, minigrad.tensor([[0, 1, 0]])),
-    "index_select": lambda x: x.index_select(0, minigrad.tensor([0, 1])),
     "masked_fill": lambda x: x.masked_fill(x < 0, 1),
-    "masked_select": lambda x: x.masked_select(x > 0),
 }
 
 

@@ -87,7 +87,7 @@ class Backend(ABC):
     mul: Elementwise  # x * y
     div: Elementwise  # x / y (floats); signed infinity or NaN where y is 0
     floor_divide: Elementwise  # x / y rounded down (numbers); where y is 0, as div for floats, undefined for integers
-    remainder: Elementwise  # x - y * floor(x / y) (numbers), with the sign of y; where y is 0, NaN, undefined for integers
+    remainder: Elementwise  # x - y * floor(x / y) (numbers), with the sign of y; NaN (integers: undefined) where y is 0
     bitwise_and: Elementwise  # x & y (integers and bools)
     bitwise_or: Elementwise  # x | y (integers and bools)
     bitwise_xor: Elementwise  # x ^ y (integers and bools)

@@ -50,6 +50,11 @@ def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return cast(x, dtype), cast(y, dtype)
 
 
+def check_not_bool(name: str, x: Tensor) -> None:
+    if x.dtype.kind == "b":
+        raise TypeError(f"{name}: bools have no sign; invert with ~x, compare with x != y, or count with x.long().")
+
+
 class ToDevice(Function):
     def __init__(self, target: Any) -> None:
         self.target = target

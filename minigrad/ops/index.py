@@ -157,45 +157,19 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim != input.ndim or any([size > most for size, most in pairs[:axis] + pairs[axis + 1 :]]):
         raise ValueError(
             f"gather: index {index.shape} must have as many dimensions as input {input.shape}, none of them larger, "
-            f"save dim={dim}; take_along_dim broadcasts."
+            f"save dim={dim}."
         )
     return getitem(input, _along(index.shape, axis, places))
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """y[.., k, ..] = x[.., indices[.., k, ..], ..] along axis `dim`, the other axes of both broadcast; in the flattened
-    tensors if None. Negative indices count from the end.
-    """
-    if dim is None:
-        return take_along_dim(reshape(input, (-1,)), reshape(indices, (-1,)), 0)
-    (axis,) = normal_axes("take_along_dim", input.shape, [dim])
-    places = _positions("take_along_dim", indices, input.shape, axis, -input.shape[axis])
-    pairs = list(zip(indices.shape, input.shape, strict=False))
-    if indices.ndim != input.ndim or any([a != b and 1 not in (a, b) for a, b in pairs[:axis] + pairs[axis + 1 :]]):
-        raise ValueError(
-            f"take_along_dim: indices {indices.shape} and input {input.shape} must have the same sizes, or 1, except "
-            f"along dim={dim}."
-        )
-    return getitem(input, _along(input.shape, axis, places))
-
-
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """x[index] for dim=0, x[:, index] for dim=1 ...; index has one axis, or none."""
-    (axis,) = normal_axes("index_select", input.shape, [dim])
-    places = _positions("index_select", index, input.shape, axis)
-    if places.ndim > 1:
-        raise ValueError(f"index_select: index must have one dimension, got shape {index.shape}; x[index] takes any.")
-    return getitem(input, (*[slice(None)] * axis, places.reshape(-1)))
-
-
-def _positions(name: str, index: Tensor, shape: Shape, axis: int, least: int = 0) -> HostArray:
+def _positions(name: str, index: Tensor, shape: Shape, axis: int) -> HostArray:
     """An index tensor as an array of positions along an axis, checked."""
     if not hasattr(index, "creator") or index.dtype.kind != "i":
         got = index.dtype if hasattr(index, "creator") else type(index).__name__
         raise TypeError(f"{name}: indices must be a tensor of integers, int64 or int32, got {got}.")
     places = index.numpy()
-    for place in (places.min(initial=0), places.max(initial=least)):
-        if not least <= place < shape[axis] and places.size:
+    for place in (places.min(initial=0), places.max(initial=0)):
+        if not 0 <= place < shape[axis] and places.size:
             raise IndexError(f"{name}: index {place} does not exist along dim={axis} of shape {shape}.")
     return places
 

@@ -6,17 +6,18 @@ Broadcasting is an operation of its own here, done before an elementwise operati
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from minigrad.backends.geometry import check_size
 from minigrad.dtypes import as_dtype
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.convert import cast, clone
-from minigrad.ops.index import take_along_dim
+from minigrad.ops.convert import cast, clone, same_dtype
+from minigrad.ops.index import gather
 from minigrad.ops.shape import integers, normal_axes, reshape, sizes, unpacked
 
 Shape = tuple[int, ...]
 Dim = int | Sequence[int] | None
+Operand: TypeAlias = Any  # a Tensor, or a number or NumPy array, which becomes a constant
 
 
 class BroadcastTo(Function):
@@ -100,6 +101,14 @@ def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return x, y
     shape = broadcast_shape(x.shape, y.shape)
     return _repeated(x, shape), _repeated(y, shape)
+
+
+def operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
+    """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
+    y = x._as_operand(y)
+    if x.device is not y.device:
+        raise TypeError(f"operands are on {x.device} and {y.device}; move one of them with .to(device).")
+    return broadcast(*same_dtype(x, y))
 
 
 def _repeated(input: Tensor, shape: Shape) -> Tensor:
@@ -233,7 +242,7 @@ def _partner(name: str, dim: Any, keepdim: bool, other: Tensor | None, axis: int
 def _found(name: str, find: Any, input: Tensor, dim: Any, keepdim: bool, axis: int | None) -> ValuesAndIndices:
     along = _one_axis(name, input, dim, axis)
     indices = find(input, along, keepdim=True)
-    values = take_along_dim(input, indices, along)
+    values = gather(input, along, indices)
     shape = _with_axes(input.shape, (along,), keepdim)
     return ValuesAndIndices(reshape(values, shape), reshape(indices, shape))
 

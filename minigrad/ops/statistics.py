@@ -5,8 +5,9 @@ from typing import Any
 
 from minigrad.dtypes import as_dtype
 from minigrad.function import Tensor
+from minigrad.ops.compare import where
 from minigrad.ops.convert import as_float, cast
-from minigrad.ops.elementwise import abs, exp, log, sqrt, where
+from minigrad.ops.elementwise import abs, exp, log, sqrt
 from minigrad.ops.index import cat, stack
 from minigrad.ops.reduce import Dim, amax, amin, mean, reduced_axes, sum
 from minigrad.ops.shape import normal_axes, reshape

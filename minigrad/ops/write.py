@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from minigrad.function import Function, Tensor
-from minigrad.ops.elementwise import where
+from minigrad.ops.compare import where
 from minigrad.ops.index import Key, is_basic
 
 

@@ -271,8 +271,6 @@ TAKING = [
     (lambda m, x: x.flip(0, -1), normal(2, 3)),
     (lambda m, x: m.flip(x, (1,)), normal(2, 3)),
     (lambda m, x: m.flip(x, [0, 1]), normal(2, 3)),
-    (lambda m, x, k: m.take_along_dim(x, k, 1), normal(2, 3), ints([0, 2], [1, 1])),
-    (lambda m, x, k: m.take_along_dim(x, k, dim=-2), normal(2, 3), ints([1, 0, 1])),
     (lambda m, x: list(x), normal(3, 2)),
 ]
 

@@ -6,7 +6,8 @@ from typing import Any
 from minigrad.dtypes import as_dtype, float64
 from minigrad.nn.functional.arguments import check_floats, check_tensors, written
 from minigrad.ops import elementwise
-from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid, where
+from minigrad.ops.compare import where
+from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid
 from minigrad.random import rand
 from minigrad.tensor import Tensor
 

@@ -6,7 +6,9 @@ from minigrad.function import Array, Function
 from minigrad.nn.functional.activation import log_sigmoid, log_softmax
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.nn.functional.sparse import numbers_below
-from minigrad.ops.elementwise import abs, log, log1p, maximum, where
+from minigrad.ops.arithmetic import maximum
+from minigrad.ops.compare import where
+from minigrad.ops.elementwise import abs, log, log1p
 from minigrad.ops.index import gather
 from minigrad.tensor import Tensor
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from minigrad.creation import arange
 from minigrad.dtypes import int32, int64
 from minigrad.nn.functional.arguments import check_floats, check_tensors
-from minigrad.ops.elementwise import where
+from minigrad.ops.compare import where
 from minigrad.tensor import Tensor
 
 Numbers = npt.NDArray[Any]
