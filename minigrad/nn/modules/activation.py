@@ -1,15 +1,17 @@
-"""Activations as modules. Each calls the function of its name."""
+"""Activations as modules. Each calls the function of its name, with the arguments it was made with."""
+
+from dataclasses import dataclass
 
 from minigrad.nn import functional as F
 from minigrad.nn.modules.module import Module
 from minigrad.tensor import Tensor
 
 
+@dataclass(eq=False, repr=False)
 class ReLU(Module):
     """max(x, 0), elementwise."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
@@ -18,11 +20,12 @@ class ReLU(Module):
         return "inplace=True" if self.inplace else ""
 
 
+@dataclass(eq=False, repr=False)
 class LeakyReLU(Module):
     """x where x > 0, else negative_slope * x."""
 
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        self.negative_slope, self.inplace = negative_slope, inplace
+    negative_slope: float = 0.01
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope, self.inplace)
@@ -31,24 +34,21 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
+@dataclass(eq=False, repr=False)
 class GELU(Module):
     """x * P(normal number < x), or its approximation by 'tanh'."""
 
-    def __init__(self, approximate: str = "none") -> None:
-        self.approximate = approximate
+    approximate: str = "none"
 
     def forward(self, input: Tensor) -> Tensor:
         return F.gelu(input, approximate=self.approximate)
 
-    def extra_repr(self) -> str:
-        return f"approximate={self.approximate!r}"
 
-
+@dataclass(eq=False, repr=False)
 class SiLU(Module):
     """x / (1 + e^-x), elementwise."""
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
+    inplace: bool = False
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
@@ -57,17 +57,15 @@ class SiLU(Module):
         return "inplace=True" if self.inplace else ""
 
 
+@dataclass(eq=False, repr=False)
 class Softplus(Module):
     """log(1 + e^(beta x)) / beta, elementwise."""
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        self.beta, self.threshold = beta, threshold
+    beta: float = 1.0
+    threshold: float = 20.0
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Sigmoid(Module):
@@ -84,21 +82,21 @@ class Tanh(Module):
         return F.tanh(input)
 
 
+@dataclass(eq=False, repr=False)
 class Softmax(Module):
     """e^x / (the sum of e^x along dim)."""
 
-    def __init__(self, dim: int | None = None) -> None:
-        self.dim = dim
+    dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Softmax):
+@dataclass(eq=False, repr=False)
+class LogSoftmax(Module):
     """The logarithm of softmax along dim."""
+
+    dim: int | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)

@@ -1,6 +1,7 @@
 """The fully connected layer, and layers that only arrange what others compute."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from minigrad.creation import Device, zeros
@@ -54,14 +55,12 @@ class Identity(Module):
         return input
 
 
+@dataclass(eq=False, repr=False)
 class Flatten(Module):
     """Joins the axes from start_dim to end_dim; those of an image, unless given."""
 
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
+    start_dim: int = 1
+    end_dim: int = -1
 
     def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

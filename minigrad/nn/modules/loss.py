@@ -10,6 +10,14 @@ class _Loss(Module):
         self.reduction = reduction
 
 
+class _WeightedLoss(_Loss):
+    """With weights, which are a buffer: they move with the module and are saved."""
+
+    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.register_buffer("weight", weight)
+
+
 class MSELoss(_Loss):
     """(input - target)^2, averaged unless reduction is 'sum' or 'none': F.mse_loss."""
 
@@ -35,31 +43,25 @@ class SmoothL1Loss(_Loss):
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class NLLLoss(_Loss):
-    """-weight[t] * input[n, t] for logarithms of probabilities: F.nll_loss. The weight is a buffer."""
+class NLLLoss(_WeightedLoss):
+    """-weight[t] * input[n, t] for logarithms of probabilities: F.nll_loss."""
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, reduction=reduction)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class CrossEntropyLoss(_Loss):
-    """nll_loss of log_softmax: F.cross_entropy. The weight is a buffer."""
+class CrossEntropyLoss(_WeightedLoss):
+    """nll_loss of log_softmax: F.cross_entropy."""
 
     def __init__(
-        self,
-        weight: Tensor | None = None,
-        *,
-        ignore_index: int = -100,
-        reduction: str = "mean",
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean",
         label_smoothing: float = 0.0,
-    ) -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
+    ) -> None:  # fmt: skip
+        super().__init__(weight, reduction=reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -69,25 +71,20 @@ class CrossEntropyLoss(_Loss):
         )  # fmt: skip
 
 
-class BCELoss(_Loss):
-    """-(t log x + (1 - t) log(1 - x)): F.binary_cross_entropy. The weight is a buffer."""
-
-    def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
+class BCELoss(_WeightedLoss):
+    """-(t log x + (1 - t) log(1 - x)): F.binary_cross_entropy."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(_Loss):
-    """binary_cross_entropy of sigmoid(x): F.binary_cross_entropy_with_logits. The weights are buffers."""
+class BCEWithLogitsLoss(_WeightedLoss):
+    """binary_cross_entropy of sigmoid(x): F.binary_cross_entropy_with_logits."""
 
     def __init__(
         self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
     ) -> None:
-        super().__init__(reduction=reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, reduction=reduction)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

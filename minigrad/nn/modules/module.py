@@ -1,6 +1,7 @@
 """Module: parameters and buffers, and the parts of a network that are made of them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, fields, is_dataclass
 from typing import Any, NamedTuple, Self
 
 from minigrad.absent import INSTEAD, absent
@@ -291,8 +292,9 @@ class Module:
     # --- printing ---------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
-        """The arguments to show in repr()."""
-        return ""
+        """The arguments to show in repr(): unless told otherwise the fields, if the class is a dataclass."""
+        shown: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
+        return ", ".join([f"{field.name}={getattr(self, field.name)!r}" for field in shown if field.repr])
 
     def _child_reprs(self) -> Iterator[tuple[str, str]]:
         return ((name, repr(child)) for name, child in self._modules.items())

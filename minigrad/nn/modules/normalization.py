@@ -1,6 +1,7 @@
 """Normalization layers, and dropout: what behaves in its own way while training."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from minigrad.creation import Device, ones, zeros
@@ -128,16 +129,16 @@ class LayerNorm(Module):
         )
 
 
+@dataclass(eq=False, repr=False)
 class Dropout(Module):
     """While training zeros elements with probability p and scales the others by 1 / (1 - p): see F.dropout."""
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p={p} must be a probability, from 0 to 1.")
-        self.p, self.inplace = p, inplace
+    p: float = 0.5
+    inplace: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"Dropout: p={self.p} must be a probability, from 0 to 1.")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"

@@ -1,6 +1,7 @@
 """Pooling layers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.nn import functional as F
@@ -10,49 +11,39 @@ from minigrad.tensor import Tensor
 Numbers = int | Sequence[int]
 
 
+@dataclass(eq=False, repr=False)
 class MaxPool2d(Module):
     """F.max_pool2d: the largest element of each window."""
 
-    def __init__(
-        self,
-        kernel_size: Numbers,
-        stride: Numbers | None = None,
-        padding: Numbers = 0,
-        dilation: Numbers = 1,
-        return_indices: bool = False,
-        ceil_mode: bool = False,
-    ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation = padding, dilation
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+    kernel_size: Numbers
+    stride: Numbers | None = None
+    padding: Numbers = 0
+    dilation: Numbers = 1
+    return_indices: bool = field(default=False, repr=False)
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        self.stride = self.kernel_size if self.stride is None else self.stride
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool2d(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
 
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
 
-
+@dataclass(eq=False, repr=False)
 class AvgPool2d(Module):
     """F.avg_pool2d: the mean of each window."""
 
-    def __init__(
-        self,
-        kernel_size: Numbers,
-        stride: Numbers | None = None,
-        padding: Numbers = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
-        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+    kernel_size: Numbers
+    stride: Numbers | None = None
+    padding: Numbers = 0
+    ceil_mode: bool = field(default=False, repr=False)
+    count_include_pad: bool = field(default=True, repr=False)
+    divisor_override: int | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.stride = self.kernel_size if self.stride is None else self.stride
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool2d(
@@ -60,18 +51,12 @@ class AvgPool2d(Module):
             self.divisor_override,
         )  # fmt: skip
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
+@dataclass(eq=False, repr=False)
 class AdaptiveAvgPool2d(Module):
     """F.adaptive_avg_pool2d: means of as many parts of an image as the output is to have."""
 
-    def __init__(self, output_size: Any) -> None:
-        self.output_size = output_size
+    output_size: Any
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
