@@ -1,5 +1,6 @@
 """The six dtypes minigrad knows (they are NumPy's), and how data from outside becomes an array of one of them."""
 
+import builtins
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ uint8 = np.dtype(np.uint8)
 bool = np.dtype(np.bool_)
 
 ALL = {dtype.name: dtype for dtype in (float32, float64, int32, int64, uint8, bool)}
+NUMBER_TYPES = (builtins.bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:

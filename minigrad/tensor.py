@@ -1,4 +1,4 @@
-"""Tensor: an array on a device, its gradient, and its place in the graph. Operators and methods are those of `ops`.
+"""Tensor: an array on a device, its gradient, and its place in the graph. Its operators are in methods.py.
 
 A Tensor is small: the array, the device it lives on, the Function that made it (its *creator*; None for a leaf), and a
 version counter that counts writes in place. Views of one memory share one counter, so the backward walk
@@ -10,8 +10,7 @@ from which tensor it was taken, and how. So a write through a view gives that te
 of the memory, when it is next used, is taken from it anew.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
@@ -23,35 +22,16 @@ from minigrad.absent import INSTEAD, absent
 from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
-from minigrad.dtypes import ALL, as_array, as_dtype, as_number, float32, float64, int32, int64
+from minigrad.dtypes import ALL, NUMBER_TYPES, as_array, as_dtype, as_number, float32, float64, int32, int64
 from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
-from minigrad.ops import arithmetic, compare, convert, elementwise, index, matmul, reduce, statistics
+from minigrad.methods import OPERAND_TYPES, Methods
+from minigrad.ops import convert, index, reduce
 from minigrad.ops import shape as shaping
 from minigrad.ops.convert import KINDS
 from minigrad.ops.write import Write
 
 Integer = int  # Tensor has methods called int, float and bool, which hide the types inside the class
 Number = int | float
-_NUMBER_TYPES = (bool, int, float, np.bool_, np.integer, np.floating)
-_OPERAND_TYPES = (*_NUMBER_TYPES, np.ndarray)
-
-
-def _reflected(operation: Callable[["Tensor", "Tensor"], "Tensor"]) -> Callable[["Tensor", Any], "Tensor"]:
-    """The method for `other ? tensor`, where `other` is no tensor and cannot answer itself."""
-    return lambda self, other: operation(self._as_operand(other), self)
-
-
-def _in_place(operation: Callable[..., "Tensor"]) -> Callable[..., Any]:
-    """The method x.operation_(...): x takes over the result, in its own memory; returns x."""
-
-    @wraps(operation)
-    def method(self: "Tensor", *arguments: Any, **options: Any) -> "Tensor":
-        recorded = is_grad_enabled() and any([getattr(x, "requires_grad", False) for x in (self, *arguments)])
-        before = self.clone() if recorded else self  # backward may read the old values when they are no more
-        return self._become(operation(before, *arguments, **options))
-
-    method.__name__, method.__doc__ = f"{operation.__name__}_", f"x = {operation.__name__}(x, ...) in x's own memory."
-    return method
 
 
 class Version:
@@ -76,7 +56,7 @@ class View:
         self.base, self.steps, self.seen, self.tracked = base, steps, seen, tracked
 
 
-class Tensor:
+class Tensor(Methods):
     """An n-dimensional array that can be differentiated. Made by `minigrad.tensor` and friends, or by operations.
 
     `shape` (tuple of ints), `dtype` (NumPy dtype), `device` (Backend), `requires_grad`, and for leaves `grad`: the
@@ -132,7 +112,7 @@ class Tensor:
         """`value` as the other operand of a binary operation; numbers become constants of this tensor's dtype."""
         if isinstance(value, Tensor):
             return value
-        if not isinstance(value, _OPERAND_TYPES):
+        if not isinstance(value, OPERAND_TYPES):
             raise TypeError(
                 f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}."
             )
@@ -350,7 +330,7 @@ class Tensor:
     def __setitem__(self, key: Any, value: Any) -> None:
         """x[key] = value in x's memory. It is recorded: gradients flow to the value, and to what x keeps of itself."""
         key = index.normal_key(key)
-        value = self.new_full((), value) if isinstance(value, _NUMBER_TYPES) else self._as_operand(value)
+        value = self.new_full((), value) if isinstance(value, NUMBER_TYPES) else self._as_operand(value)
         if value.device is not self.device:
             raise TypeError(
                 f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r})."
@@ -421,21 +401,6 @@ class Tensor:
                 "x = x + y instead."
             )
         return self.copy_(result)
-
-    add_ = __iadd__ = _in_place(arithmetic.add)
-    sub_ = __isub__ = _in_place(arithmetic.sub)
-    mul_ = __imul__ = _in_place(arithmetic.mul)
-    div_ = __itruediv__ = _in_place(arithmetic.div)
-    pow_ = __ipow__ = _in_place(arithmetic.pow)
-    floor_divide_ = __ifloordiv__ = _in_place(arithmetic.floor_divide)
-    remainder_ = __imod__ = _in_place(arithmetic.remainder)
-    bitwise_and_ = __iand__ = _in_place(compare.bitwise_and)
-    bitwise_or_ = __ior__ = _in_place(compare.bitwise_or)
-    bitwise_xor_ = __ixor__ = _in_place(compare.bitwise_xor)
-    bitwise_left_shift_ = __ilshift__ = _in_place(compare.bitwise_left_shift)
-    bitwise_right_shift_ = __irshift__ = _in_place(compare.bitwise_right_shift)
-    clamp_ = _in_place(arithmetic.clamp)
-    masked_fill_ = _in_place(compare.masked_fill)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
@@ -581,171 +546,6 @@ class Tensor:
         return self.new_full(shape, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
     new_empty = new_zeros
-
-    # --- operations: each is a function of `ops`, where it is explained ---------------------------------------
-
-    clone = convert.clone
-    exp = elementwise.exp
-    log = elementwise.log
-    log1p = elementwise.log1p
-    sqrt = elementwise.sqrt
-    square = elementwise.square
-    reciprocal = elementwise.reciprocal
-    sin = elementwise.sin
-    cos = elementwise.cos
-    abs = absolute = __abs__ = elementwise.abs
-    sign = elementwise.sign
-    round = elementwise.round
-    floor = elementwise.floor
-    ceil = elementwise.ceil
-    isnan = compare.isnan
-    isinf = compare.isinf
-    isfinite = compare.isfinite
-    relu = elementwise.relu
-    sigmoid = elementwise.sigmoid
-    tanh = elementwise.tanh
-    erf = elementwise.erf
-    maximum = arithmetic.maximum
-    minimum = arithmetic.minimum
-    clamp = arithmetic.clamp
-    neg = __neg__ = arithmetic.neg
-    positive = __pos__ = arithmetic.positive
-    add = arithmetic.add
-    sub = arithmetic.sub
-    mul = arithmetic.mul
-    div = arithmetic.div
-    floor_divide = __floordiv__ = arithmetic.floor_divide
-    remainder = __mod__ = arithmetic.remainder
-    pow = __pow__ = arithmetic.pow
-    sum = reduce.sum
-    mean = reduce.mean
-    max = reduce.max
-    min = reduce.min
-    amax = reduce.amax
-    amin = reduce.amin
-    argmax = reduce.argmax
-    argmin = reduce.argmin
-    all = reduce.all
-    any = reduce.any
-    var = statistics.var
-    std = statistics.std
-    norm = statistics.norm
-    logsumexp = statistics.logsumexp
-    prod = statistics.prod
-    cumsum = statistics.cumsum
-    broadcast_to = reduce.broadcast_to
-    expand = reduce.expand
-    reshape = shaping.reshape
-    flatten = shaping.flatten
-    permute = shaping.permute
-    transpose = shaping.transpose
-    squeeze = shaping.squeeze
-    unsqueeze = shaping.unsqueeze
-    flip = index.flip
-    mm = matmul.mm
-    mv = matmul.mv
-    bmm = matmul.bmm
-    dot = matmul.dot
-    outer = matmul.outer
-    __rmatmul__ = _reflected(matmul.matmul)
-    narrow = index.narrow
-    select = index.select
-    split = index.split
-    chunk = index.chunk
-    unbind = index.unbind
-    gather = index.gather
-    nonzero = index.nonzero
-    masked_fill = compare.masked_fill
-    repeat = reduce.repeat
-    isclose = compare.isclose
-    allclose = compare.allclose
-    equal = compare.equal
-    matmul = __matmul__ = matmul.matmul
-    eq = compare.eq
-    ne = compare.ne
-    lt = __lt__ = compare.lt
-    le = __le__ = compare.le
-    gt = __gt__ = compare.gt
-    ge = __ge__ = compare.ge
-
-    __getitem__ = index.getitem
-    __add__ = __radd__ = arithmetic.add
-    __mul__ = __rmul__ = arithmetic.mul
-    __sub__ = arithmetic.sub
-    __truediv__ = arithmetic.div
-    logical_and = compare.logical_and
-    logical_or = compare.logical_or
-    logical_xor = compare.logical_xor
-    logical_not = compare.logical_not
-    bitwise_and = __and__ = __rand__ = compare.bitwise_and
-    bitwise_or = __or__ = __ror__ = compare.bitwise_or
-    bitwise_xor = __xor__ = __rxor__ = compare.bitwise_xor
-    bitwise_not = __invert__ = compare.bitwise_not
-    bitwise_left_shift = __lshift__ = compare.bitwise_left_shift
-    bitwise_right_shift = __rshift__ = compare.bitwise_right_shift
-    __rsub__ = _reflected(arithmetic.sub)
-    __rtruediv__ = _reflected(arithmetic.div)
-    __rfloordiv__ = _reflected(arithmetic.floor_divide)
-    __rmod__ = _reflected(arithmetic.remainder)
-    __rpow__ = _reflected(arithmetic.pow)
-    __rlshift__ = _reflected(compare.bitwise_left_shift)
-    __rrshift__ = _reflected(compare.bitwise_right_shift)
-
-    def __eq__(self, other: object) -> Any:
-        return compare.eq(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
-
-    def __ne__(self, other: object) -> Any:
-        return compare.ne(self, other) if isinstance(other, (Tensor, *_OPERAND_TYPES)) else NotImplemented
-
-    __hash__ = object.__hash__  # by identity: __eq__ compares elements
-
-    def is_contiguous(self) -> Any:
-        """Whether the elements follow each other in memory in row-major order, as `view` wants them."""
-        return self.device.is_contiguous(self.array)
-
-    def contiguous(self) -> "Tensor":
-        """This tensor if it is contiguous, else a copy that is."""
-        return self if self.is_contiguous() else self.clone()
-
-    def view(self, *shape: Integer | Sequence[Integer]) -> "Tensor":
-        """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
-        if len(shape) == 1 and isinstance(shape[0], np.dtype):
-            raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(shape[0])!r}) converts numbers.")
-        result = shaping.reshape(self, *shape)
-        if self.numel() and not self.device.shares_memory(result.array, self.array):
-            raise RuntimeError(
-                f"view: the elements of this tensor of shape {self.shape} are not in row-major order in memory (it is "
-                f"a transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."
-            )
-        return result
-
-    def view_as(self, other: "Tensor") -> "Tensor":
-        """view(other.shape)"""
-        return self.view(other.shape)
-
-    def reshape_as(self, other: "Tensor") -> "Tensor":
-        """reshape(other.shape)"""
-        return self.reshape(other.shape)
-
-    def expand_as(self, other: "Tensor") -> "Tensor":
-        """expand(other.shape)"""
-        return self.expand(other.shape)
-
-    @property
-    def T(self) -> "Tensor":  # noqa: N802  (PyTorch's name)
-        """The transposed matrix, as a view; a vector as it is."""
-        if self.ndim > 2:
-            raise ValueError(f".T is for matrices, this tensor has shape {self.shape}; use .mT or permute.")
-        return self.permute(*reversed(range(self.ndim)))
-
-    def t(self) -> "Tensor":
-        """The transposed matrix."""
-        return self.T
-
-    @property
-    def mT(self) -> "Tensor":  # noqa: N802
-        """Every matrix in the last two axes transposed."""
-        return self.transpose(-2, -1)
 
 
 def _describe(tensor: Tensor) -> str:

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any
 
 import minigrad
+from minigrad.methods import Methods
 from minigrad.nn import functional, init
 from minigrad.optim import lr_scheduler
 from minigrad.utils import data
@@ -20,8 +21,9 @@ def _named(module: Any) -> dict[str, Any]:
 
 
 def members(owner: type) -> dict[str, Any]:
-    """The methods and attributes of a class, its operators among them."""
-    return {name: value for name, value in vars(owner).items() if not isinstance(value, (str, tuple))}
+    """The methods and attributes of a class, its operators among them; those that Tensor has from Methods, too."""
+    found = {**vars(Methods), **vars(owner)} if issubclass(owner, Methods) else vars(owner)
+    return {name: value for name, value in found.items() if not isinstance(value, (str, tuple))}
 
 
 MODULES = {

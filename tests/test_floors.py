@@ -25,6 +25,7 @@ FLOORS = [
     ["ops.arithmetic", "ops.write"],
     ["ops.elementwise"],
     ["ops.statistics"],
+    ["methods"],
     ["tensor"],
     ["creation"],
     ["random"],

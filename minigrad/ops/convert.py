@@ -83,3 +83,8 @@ class Clone(Function):
 def clone(input: Tensor) -> Tensor:
     """y = x in memory of its own, dx = dy."""
     return Clone()(input)
+
+
+def contiguous(input: Tensor) -> Tensor:
+    """x itself if its elements follow each other in memory in row-major order, else a copy in which they do."""
+    return input if input.is_contiguous() else clone(input)

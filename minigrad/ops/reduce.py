@@ -68,6 +68,11 @@ def expand(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     return broadcast_to(input, [old if size == -1 else size for old, size in zip(kept, sizes, strict=False)])
 
 
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """broadcast_to the shape of `other`."""
+    return broadcast_to(input, other.shape)
+
+
 def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
     """x so many times along each axis, and along new axes in front; dx is the sum of dy over the repetitions."""
     counts = sizes("repeat", repeats)

@@ -6,6 +6,8 @@ from contextlib import suppress
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from minigrad.backends.geometry import check_size
 from minigrad.function import Array, Function, Tensor
 
@@ -81,6 +83,34 @@ def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     return Reshape(new)(input)
 
 
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """reshape to the shape of `other`."""
+    return reshape(input, other.shape)
+
+
+def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+    """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
+    if len(shape) == 1 and isinstance(shape[0], np.dtype):
+        raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(shape[0])!r}) converts numbers.")
+    result = reshape(input, *shape)
+    if input.numel() and not input.device.shares_memory(result.array, input.array):
+        raise RuntimeError(
+            f"view: the elements of this tensor of shape {input.shape} are not in row-major order in memory (it is a "
+            f"transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."
+        )
+    return result
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """view with the shape of `other`."""
+    return view(input, other.shape)
+
+
+def is_contiguous(input: Tensor) -> bool:
+    """Whether the elements follow each other in memory in row-major order, as `view` wants them."""
+    return input.device.is_contiguous(input.array)
+
+
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Joins the axes from start_dim to end_dim, both included, into one."""
     if input.ndim == 0:
@@ -118,6 +148,18 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     (a,), (b,) = normal_axes("transpose", input.shape, [dim0]), normal_axes("transpose", input.shape, [dim1])
     axes[a], axes[b] = b, a
     return Permute(tuple(axes))(input)
+
+
+def T(input: Tensor) -> Tensor:  # noqa: N802  (PyTorch's name)
+    """The transposed matrix, as a view; a vector as it is."""
+    if input.ndim > 2:
+        raise ValueError(f".T is for matrices, this tensor has shape {input.shape}; use .mT or permute.")
+    return permute(input, *reversed(range(input.ndim)))
+
+
+def mT(input: Tensor) -> Tensor:  # noqa: N802
+    """Every matrix in the last two axes transposed."""
+    return transpose(input, -2, -1)
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:

@@ -14,5 +14,5 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     if bias is not None and bias.shape != weight.shape[:-1]:
         raise ValueError(f"linear: bias has shape {bias.shape}, but weight {weight.shape} expects {weight.shape[:-1]}.")
-    y = input @ weight.T
+    y: Tensor = input @ weight.T
     return y if bias is None else y + bias
