@@ -24,12 +24,8 @@ if hasattr(os, "register_at_fork"):  # taken for the fork: a child would wait fo
     )
 
 
-def backward(
-    outputs: Sequence[Tensor],
-    grad_outputs: Sequence[Tensor | None],
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-) -> None:
+def backward(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None], retain_graph: bool | None = None,
+             create_graph: bool = False) -> None:
     """Adds the gradient of sum_k (outputs[k] * grad_outputs[k]).sum() to `.grad` of every leaf that requires grad."""
     seeds = _seeds(outputs, grad_outputs)
     gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph), create_graph)
@@ -57,15 +53,9 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
                 tensor.grad += gradient
 
 
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    only_inputs: bool = True,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
+         grad_outputs: Tensor | Sequence[Tensor | None] | None = None, retain_graph: bool | None = None,
+         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of sum_k (outputs[k] * grad_outputs[k]).sum() with respect to `inputs`, as a tuple.
 
     No `.grad` is touched, save those of tensors on the way that called retain_grad(); only what leads to `inputs`
@@ -148,9 +138,8 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
     return seeds
 
 
-def _walk(
-    outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] | None, retain_graph: bool, create_graph: bool
-) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]]]:
+def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] | None, retain_graph: bool,
+          create_graph: bool) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]]]:
     """Carry the gradients back through the graph: the chain rule, newest Function first.
 
     Returns the gradients of the `wanted` nodes (of all leaves, if None) and, for tensors that called
@@ -262,7 +251,6 @@ class RemovableHandle:
     def __enter__(self) -> "RemovableHandle":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.remove()

@@ -81,9 +81,8 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return from_numpy(np.from_dlpack(ext_tensor))
 
 
-def full(
-    size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
-) -> Tensor:
+def full(size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Device = None,
+         requires_grad: bool = False) -> Tensor:
     """A tensor of shape `size`, every element `fill_value`; unless told, of dtype float32, int64 or bool as that is."""
     backend = get_backend(_default_device if device is None else device)
     number = fill_value.item() if isinstance(fill_value, np.generic) else fill_value  # np.float64(1) counts as 1.0
@@ -107,9 +106,8 @@ def empty(*size: Any, dtype: Any = None, device: Device = None, requires_grad: b
     return full(sizes("empty", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def full_like(
-    input: Tensor, fill_value: float, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
-) -> Tensor:
+def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, device: Device = None,
+              requires_grad: bool = False) -> Tensor:
     """Every element `fill_value`, in the shape, dtype and device of `input`."""
     return input.new_full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
@@ -129,15 +127,8 @@ def empty_like(input: Tensor, *, dtype: Any = None, device: Device = None, requi
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(
-    start: float,
-    end: float | None = None,
-    step: float = 1,
-    *,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Device = None,
+           requires_grad: bool = False) -> Tensor:
     """start, start + step, ... below end: arange(end), arange(start, end) or arange(start, end, step).
 
     int64 if all three are ints, else float32.
@@ -151,17 +142,15 @@ def arange(
     return make(numbers.astype(kind), device, requires_grad)
 
 
-def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
-) -> Tensor:
+def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Device = None,
+             requires_grad: bool = False) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances; float32 unless told."""
     (number,) = sizes("linspace", [steps])
     return make(as_array(np.linspace(start, end, number), dtype or float32), device, requires_grad)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Device = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Device = None,
+        requires_grad: bool = False) -> Tensor:
     """The n x m matrix with ones on the diagonal."""
     n, m = sizes("eye", (n, n if m is None else m))
     return make(np.eye(n, m, dtype=as_dtype(dtype or float32)), device, requires_grad)

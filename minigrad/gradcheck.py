@@ -22,15 +22,8 @@ class GradcheckError(AssertionError):
     """A gradient that finite differences contradict; says in which input, where, and both numbers."""
 
 
-def gradcheck(
-    function: Callable[..., Any],
-    inputs: Tensor | Sequence[Tensor],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-) -> bool:
+def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *, eps: float = 1e-6, atol: float = 1e-5,
+              rtol: float = 1e-3, raise_exception: bool = True) -> bool:
     """Whether the gradients of `function(*inputs)` agree with central differences.
 
     Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|.
@@ -67,15 +60,8 @@ def gradcheck(
     return True
 
 
-def gradgradcheck(
-    function: Callable[..., Any],
-    inputs: Tensor | Sequence[Tensor],
-    *,
-    eps: float = 1e-6,
-    atol: float = 1e-5,
-    rtol: float = 1e-3,
-    raise_exception: bool = True,
-) -> bool:
+def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *, eps: float = 1e-6,
+                  atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True) -> bool:
     """Whether the second derivatives are right too: a gradcheck of the function that computes the gradients.
 
     That function's inputs are those of `function` and the gradients of its outputs, which start at fixed random values.
@@ -134,9 +120,8 @@ def _fresh(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in tensors]
 
 
-def _central_differences(
-    scalar: Callable[..., Tensor], tensors: Sequence[Tensor], position: int, eps: float
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _central_differences(scalar: Callable[..., Tensor], tensors: Sequence[Tensor], position: int,
+                         eps: float) -> np.ndarray[Any, np.dtype[np.float64]]:
     """d scalar / d tensors[position], one element after the other."""
     values = tensors[position].numpy(force=True)
     differences = np.empty(values.shape)

@@ -94,13 +94,8 @@ def _float(name: str, dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Device = None,
+         requires_grad: bool = False) -> Tensor:
     """Random numbers spread evenly over [0, 1)."""
     kind = _float("rand", dtype)
     numbers = _source("rand", generator).random(sizes("rand", size)).astype(kind)
@@ -108,28 +103,15 @@ def rand(
     return make(np.minimum(numbers, below_one), device, requires_grad)
 
 
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Device = None,
+          requires_grad: bool = False) -> Tensor:
     """Normally distributed random numbers with mean 0 and variance 1."""
     numbers = _source("randn", generator).standard_normal(sizes("randn", size))
     return make(numbers.astype(_float("randn", dtype)), device, requires_grad)
 
 
-def normal(
-    mean: Any,
-    std: Any = 1.0,
-    size: Sequence[int] | None = None,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def normal(mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, *, generator: Generator | None = None,
+           dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
     """mean + std * randn(...): of two numbers and a size, or of tensors (one or two), broadcast together.
 
     The result has no gradient with respect to mean and std; mean + std * minigrad.randn(size) has.
@@ -154,16 +136,9 @@ def normal(
     return drawn
 
 
-def randint(
-    low: int = 0,
-    high: int | None = None,
-    size: Sequence[int] | None = None,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def randint(low: int = 0, high: int | None = None, size: Sequence[int] | None = None, *,
+            generator: Generator | None = None, dtype: Any = None, device: Device = None,
+            requires_grad: bool = False) -> Tensor:
     """Random integers from low to high - 1: randint(low, high, size), or from 0 on: randint(high, size).
 
     int64 unless told.
@@ -184,14 +159,8 @@ def randint(
     return make(as_array(numbers, kind), device, requires_grad)
 
 
-def randperm(
-    n: int,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Device = None,
+             requires_grad: bool = False) -> Tensor:
     """The numbers 0 ... n - 1 in random order; int64 unless told."""
     numbers = _source("randperm", generator).permutation(*sizes("randperm", [n]))
     return make(as_array(numbers, dtype or int), device, requires_grad)
@@ -207,15 +176,8 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Device = None, requi
     return randn(input.shape, **_like(input, dtype, device), requires_grad=requires_grad)
 
 
-def randint_like(
-    input: Tensor,
-    low: int,
-    high: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Device = None,
-    requires_grad: bool = False,
-) -> Tensor:
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, device: Device = None,
+                 requires_grad: bool = False) -> Tensor:
     """`randint` of the shape, dtype and device of `input`: randint_like(x, high) or randint_like(x, low, high)."""
     return randint(low, high, input.shape, **_like(input, dtype, device), requires_grad=requires_grad)
 

@@ -69,13 +69,8 @@ class Tensor(Methods):
     device: Backend
     hooks: dict[Integer, Callable[["Tensor"], "Tensor | None"]] | None
 
-    def __init__(
-        self,
-        array: Array,
-        device: Backend | None = None,
-        creator: Function | None = None,
-        version: Version | None = None,
-    ) -> None:
+    def __init__(self, array: Array, device: Backend | None = None, creator: Function | None = None,
+                 version: Version | None = None) -> None:
         if device is None or isinstance(device, Integer):  # Tensor([1.0]), Tensor(2, 3)
             raise TypeError(
                 "Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0])."
@@ -253,9 +248,8 @@ class Tensor(Methods):
 
     # --- gradients ----------------------------------------------------------------------------------------
 
-    def backward(
-        self, gradient: "Tensor | None" = None, retain_graph: bool | None = None, create_graph: bool = False
-    ) -> None:
+    def backward(self, gradient: "Tensor | None" = None, retain_graph: bool | None = None,
+                 create_graph: bool = False) -> None:
         """Adds the gradient of (self * gradient).sum() to `.grad` of every leaf that requires grad.
 
         A tensor of one element needs no `gradient` (it is 1). The arrays saved for this walk are freed as it passes,
@@ -404,9 +398,8 @@ class Tensor(Methods):
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
 
-    def to(
-        self, target: Any = None, dtype: Any = None, *, device: Any = None, copy: Any = False, non_blocking: Any = False
-    ) -> "Tensor":
+    def to(self, target: Any = None, dtype: Any = None, *, device: Any = None, copy: Any = False,
+           non_blocking: Any = False) -> "Tensor":
         """In another dtype or on another device ("cpu", "opencl", "reference"); gradients flow back.
 
         to(dtype), to(device), to(device, dtype) or to(other): those of another tensor. The result is this tensor itself
@@ -526,9 +519,8 @@ class Tensor(Methods):
     def __format__(self, spec: str) -> str:
         return format(self.item() if self.ndim == 0 or (spec and self.numel() == 1) else str(self), spec)
 
-    def new_full(
-        self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
-    ) -> "Tensor":
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+                 requires_grad: Any = False) -> "Tensor":
         """A tensor filled with `fill_value`, of this one's dtype and device unless told."""
         kind = self.dtype if dtype is None else as_dtype(dtype)
         backend = self.device if device is None else get_backend(device)
@@ -552,9 +544,8 @@ def _describe(tensor: Tensor) -> str:
     return f"{tensor.dtype} {tensor.shape} on {tensor.device}"
 
 
-def _rebuilt(
-    kind: type[Tensor], array: npt.NDArray[Any], device: str, requires_grad: bool, grad: Tensor | None
-) -> Tensor:
+def _rebuilt(kind: type[Tensor], array: npt.NDArray[Any], device: str, requires_grad: bool,
+             grad: Tensor | None) -> Tensor:
     tensor, backend = kind.__new__(kind), get_backend(device)
     Tensor.__init__(tensor, backend.from_numpy(array.copy()), backend)
     tensor.requires_grad, tensor.grad = requires_grad, grad

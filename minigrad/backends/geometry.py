@@ -34,9 +34,8 @@ class ConvGeometry:
         return 2 * prod(self.y_shape) * prod(self.w_shape[1:])
 
 
-def conv_geometry(
-    name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair, groups: int
-) -> ConvGeometry:
+def conv_geometry(name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair,
+                  groups: int) -> ConvGeometry:
     """Geometry of a convolution of an image `x_shape` with a kernel `w_shape`; `name` is the caller, for its errors.
 
     out = floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1 in each direction.
@@ -70,16 +69,8 @@ def conv_geometry(
     return ConvGeometry(x_shape, w_shape, y_shape, stride, padding, dilation, groups)
 
 
-def transposed_geometry(
-    name: str,
-    y_shape: Shape,
-    w_shape: Shape,
-    stride: Pair,
-    padding: Pair,
-    output_padding: Pair,
-    dilation: Pair,
-    groups: int,
-) -> ConvGeometry:
+def transposed_geometry(name: str, y_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, output_padding: Pair,
+                        dilation: Pair, groups: int) -> ConvGeometry:
     """Geometry of the convolution that `y_shape` would come out of: a transposed convolution runs it backwards.
 
     size = (out - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1 + output_padding in each direction. The last

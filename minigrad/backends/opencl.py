@@ -144,9 +144,7 @@ class OpenCL(Backend):
         self._launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
         return y
 
-    def _launch(
-        self, source: str, options: str, name: str, size: Shape, *arguments: Any, local: Shape = (64,)
-    ) -> None:
+    def _launch(self, source: str, options: str, name: str, size: Shape, *arguments: Any, local: Shape = (64,)) -> None:
         """Runs a kernel on contiguous arrays: views are gathered first."""
         dense = [self._dense(argument) if isinstance(argument, DeviceArray) else argument for argument in arguments]
         self._runtime.launch(source, options, name, size, *dense, local=local)

@@ -144,9 +144,8 @@ class Runtime:
             cl.enqueue_copy(self.queue, y.buffer, x.buffer, byte_count=y.nbytes)
         return y
 
-    def launch(
-        self, source: str, options: str, name: str, size: Shape, *arguments: Argument, local: Shape = (64,)
-    ) -> None:
+    def launch(self, source: str, options: str, name: str, size: Shape, *arguments: Argument,
+               local: Shape = (64,)) -> None:
         """Runs kernel `name` of minigrad_ext/`source`.cl, compiled with `options`, on at least `size` work-items.
 
         The size is rounded up to whole work-groups of size `local`, and the kernel ignores what is too much. Drivers

@@ -57,13 +57,8 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return normal_(tensor, 0.0, gain * _root(2.0, sum(_fans("xavier_normal_", tensor))), generator)
 
 
-def kaiming_uniform_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                     generator: Generator | None = None) -> Tensor:
     """Uniform with the deviation gain / sqrt(fan): signals keep their size through the nonlinearity.
 
     `a` is the slope of a leaky relu on its negative side; mode "fan_out" keeps the size of gradients instead.
@@ -72,13 +67,8 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(
-    tensor: Tensor,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    generator: Generator | None = None,
-) -> Tensor:
+def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+                    generator: Generator | None = None) -> Tensor:
     """Normal with the deviation gain / sqrt(fan)."""
     std = calculate_gain(nonlinearity, a) * _root(1.0, _fan("kaiming_normal_", tensor, mode))
     return normal_(tensor, 0.0, std, generator)

@@ -9,9 +9,8 @@ from minigrad.ops.index import stack
 from minigrad.tensor import Tensor
 
 
-def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Tensor:
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
+                    error_if_nonfinite: bool = False) -> Tensor:
     """Scales the gradients of all parameters, in place, by min(1, max_norm / (norm + 1e-6)); returns the norm:
 
         norm = (sum over all elements g of |g|^norm_type)^(1 / norm_type), the largest |g| for infinity.

@@ -62,9 +62,7 @@ def isfinite(input: Tensor) -> Tensor:
     return lt(input.detach().abs(), inf)
 
 
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|x - y| <= atol + rtol * |y|, elementwise, as bool. So are equal infinities close, and NaNs with `equal_nan`."""
     _check_tensor("isclose", other)
     if input.dtype != other.dtype:
@@ -80,9 +78,7 @@ def isclose(
     return same | (ne(x, x) & ne(y, y)) if equal_nan else same
 
 
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as `isclose` has it."""
     close = isclose(input, other, rtol, atol, equal_nan)
     return close.numel() == int(close.sum())

@@ -209,9 +209,8 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def max(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
-) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+        axis: int | None = None) -> Any:
     """The largest element of all, x.max(); or along one axis, with its position: values, indices = x.max(dim).
 
     Along an axis dy goes to the element at `indices`, the first of the largest; over all elements, in equal shares to
@@ -224,9 +223,8 @@ def max(
     return _found("max", argmax, input, dim, keepdim, axis)
 
 
-def min(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
-) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None,
+        axis: int | None = None) -> Any:
     """The smallest element of all, along one axis, or of two tensors: as max."""
     if (partner := _partner("min", dim, keepdim, other, axis)) is not None:
         return input.minimum(partner)

@@ -15,15 +15,8 @@ from minigrad.ops.shape import normal_axes, reshape
 INF = float("inf")
 
 
-def var(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    axis: Dim = None,
-) -> Tensor:
+def var(input: Tensor, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None, axis: Dim = None) -> Tensor:
     """sum (x - mean)^2 / (n - correction) over the n elements along `dim`; NaN or infinite if there are too few.
 
     `correction` is 1, which makes it an unbiased estimate, or 0 for unbiased=False. As in PyTorch var(False) is
@@ -39,15 +32,8 @@ def var(
     return squares / max(product([input.shape[axis] for axis in axes]) - taken, 0)
 
 
-def std(
-    input: Tensor,
-    dim: Dim = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    axis: Dim = None,
-) -> Tensor:
+def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: float | None = None, axis: Dim = None) -> Tensor:
     """The square root of var; its gradient at 0 is 0."""
     return _power(var(input, dim, unbiased, keepdim, correction=correction, axis=axis), 0.5)
 
@@ -93,9 +79,7 @@ def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Di
     return y if keepdim else reshape(y, [size for axis, size in enumerate(y.shape) if axis not in axes])
 
 
-def prod(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None
-) -> Tensor:
+def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None) -> Tensor:
     """The product along `dim`, of all elements if None; 1 for none. Integers and bools are multiplied in int64.
 
     Pairs are multiplied, then pairs of products, and so on. So the gradient, the product of all the others, is right

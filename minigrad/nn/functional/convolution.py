@@ -18,15 +18,8 @@ from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrPair = 1,
-    padding: IntOrPair | str = 0,
-    dilation: IntOrPair = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrPair = 1,
+           padding: IntOrPair | str = 0, dilation: IntOrPair = 1, groups: int = 1) -> Tensor:
     """Two-dimensional cross-correlation of a batch of images with a bank of kernels:
 
         y[n,o,i,j] = bias[o] + sum over c, u, v of  x[n,c,h,k] * w[o,c,u,v],
@@ -56,15 +49,8 @@ def conv2d(
     return unbatched(_convolved("conv2d", batched(input), weight, bias, strides, paddings, dilations, groups), input)
 
 
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrPair = 1,
-    padding: IntOrPair | str = 0,
-    dilation: IntOrPair = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrPair = 1,
+           padding: IntOrPair | str = 0, dilation: IntOrPair = 1, groups: int = 1) -> Tensor:
     """conv2d of images of height 1: input (batch, in_channels, width) or without batch, weight (out_channels,
     in_channels / groups, kernel_width), the other arguments as in conv2d with one number each.
     """
@@ -75,16 +61,9 @@ def conv1d(
     return unbatched(_convolved("conv1d", x, w, bias, strides, paddings, dilations, groups).squeeze(2), input, 3)
 
 
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: IntOrPair = 1,
-    padding: IntOrPair = 0,
-    output_padding: IntOrPair = 0,
-    groups: int = 1,
-    dilation: IntOrPair = 1,
-) -> Tensor:
+def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrPair = 1,
+                     padding: IntOrPair = 0, output_padding: IntOrPair = 0, groups: int = 1,
+                     dilation: IntOrPair = 1) -> Tensor:
     """The transposed convolution: conv2d's map from y back to the shape of x, which is also its gradient for x.
 
         x[n,c,h,k] = bias[c] + sum of  y[n,o,i,j] * w[o,c,u,v]  over all o, i, j, u, v with
@@ -129,9 +108,8 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
     return conv2d(X.reshape(1, 1, *X.shape), K.reshape(1, 1, *K.shape)).squeeze(0).squeeze(0)
 
 
-def unfold(
-    input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0, stride: IntOrPair = 1
-) -> Tensor:
+def unfold(input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0,
+           stride: IntOrPair = 1) -> Tensor:
     """The windows that a convolution looks at, as columns ("im2col"): with them convolution is one matrix product,
 
         conv2d(x, w) = w.reshape(out_channels, -1) @ unfold(x, kernel)    (up to the shape of the image).
@@ -146,14 +124,8 @@ def unfold(
     return unbatched(window.unfold(x, geometry).flatten(3).flatten(1, 2), input)
 
 
-def fold(
-    input: Tensor,
-    output_size: IntOrPair,
-    kernel_size: IntOrPair,
-    dilation: IntOrPair = 1,
-    padding: IntOrPair = 0,
-    stride: IntOrPair = 1,
-) -> Tensor:
+def fold(input: Tensor, output_size: IntOrPair, kernel_size: IntOrPair, dilation: IntOrPair = 1, padding: IntOrPair = 0,
+         stride: IntOrPair = 1) -> Tensor:
     """unfold's columns back at their places in an image of output_size = (height, width); where windows overlap, they
     add up. It is the gradient of unfold.
 
@@ -177,24 +149,15 @@ def fold(
     return unbatched(window.fold(y.reshape(*shape[:2], taps, *windows), geometry), input, 3)
 
 
-def _window_geometry(
-    name: str, shape: tuple[int, ...], kernel: IntOrPair, dilation: IntOrPair, padding: IntOrPair, stride: IntOrPair
-) -> ConvGeometry:
+def _window_geometry(name: str, shape: tuple[int, ...], kernel: IntOrPair, dilation: IntOrPair, padding: IntOrPair,
+                     stride: IntOrPair) -> ConvGeometry:
     names = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     kernel, strides, paddings, dilations = (pair(name, argument, value) for argument, value in names.items())
     return conv_geometry(name, shape, (1, shape[1], *kernel), strides, paddings, dilations, 1)
 
 
-def _convolved(
-    name: str,
-    x: Tensor,
-    w: Tensor,
-    bias: Tensor | None,
-    stride: Pair,
-    padding: Pair | str,
-    dilation: Pair,
-    groups: int,
-) -> Tensor:
+def _convolved(name: str, x: Tensor, w: Tensor, bias: Tensor | None, stride: Pair, padding: Pair | str, dilation: Pair,
+               groups: int) -> Tensor:
     (groups,) = integers(f"{name}: groups", [groups])
     if isinstance(padding, str):
         x, padding = _pad_for(name, padding, x, w, stride, dilation)

@@ -36,9 +36,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return _reduced("smooth_l1_loss", where(near, squares, abs(difference) - 0.5 * beta), reduction)
 
 
-def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:
     """-weight[t] * x[n, t] for each target t = target[n]; x are logarithms of probabilities (batch, classes).
 
     With axes behind, x is (batch, classes, ...) and target (batch, ...); without a batch they are (classes,) and ().
@@ -49,15 +48,8 @@ def nll_loss(
     return _of_classes("nll_loss", -input, target, weight, ignore_index, reduction, 0.0)
 
 
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
+                  reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
     """nll_loss of log_softmax of the scores x, (batch, classes), (batch, classes, ...) or (classes,).
 
     Or, if target is floating-point and of x's shape, probabilities q of the classes: the sum over classes k of
@@ -79,9 +71,8 @@ def cross_entropy(
     return _reduced("cross_entropy", (_weighted("cross_entropy", losses, weight) * target).sum(axis), reduction)
 
 
-def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
-) -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                         reduction: str = "mean") -> Tensor:
     """-weight * (t * log(x) + (1 - t) * log(1 - x)) for probabilities x, reduced. Logarithms below -100 count as -100;
     dx = dy * (x - t) / max(x * (1 - x), 1e-12). Both as in PyTorch, to keep them finite.
     """
@@ -111,14 +102,8 @@ class BinaryCrossEntropy(Function):
         )
 
 
-def binary_cross_entropy_with_logits(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    *,
-    reduction: str = "mean",
-    pos_weight: Tensor | None = None,
-) -> Tensor:
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
+                                     reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
     """binary_cross_entropy of sigmoid(x), also where that is too close to 0 or 1: for s = log(sigmoid(x)),
     -weight * (pos_weight * t * s + (1 - t) * (s - x)), reduced.
     """
@@ -160,15 +145,8 @@ def _weighted(name: str, losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses * weight.reshape(-1, *[1] * (losses.ndim - axis - 1))
 
 
-def _of_classes(
-    name: str,
-    losses: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
-) -> Tensor:
+def _of_classes(name: str, losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
+                smoothing: float) -> Tensor:
     """Of the losses (batch, classes, ...) of all classes those of the targets, weighted, smoothed and reduced."""
     axis = _class_axis(name, losses)
     classes, expected = losses.shape[axis], (*losses.shape[:axis], *losses.shape[axis + 1 :])

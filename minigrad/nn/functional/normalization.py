@@ -11,16 +11,8 @@ from minigrad.tensor import Tensor
 Shape = tuple[int, ...]
 
 
-def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, all of them (channels,), for x (batch, channels, ...).
 
     When training, mean and var (divided by n, the number of elements) are those of each channel of x, and the running
@@ -53,13 +45,8 @@ def batch_norm(
     return _scaled(centred, var, eps, weight, bias, column)
 
 
-def layer_norm(
-    input: Tensor,
-    normalized_shape: int | Sequence[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:
+def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+               bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, with mean and var over the last axes of x, which have the sizes
     `normalized_shape`, as weight and bias have.
 
@@ -74,9 +61,8 @@ def layer_norm(
     return _scaled(centred, (centred * centred).mean(axes, keepdim=True), eps, weight, bias, shape)
 
 
-def _scaled(
-    centred: Tensor, var: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None, shape: Shape
-) -> Tensor:
+def _scaled(centred: Tensor, var: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None,
+            shape: Shape) -> Tensor:
     y = centred * (var + eps) ** -0.5
     y = y if weight is None else y * weight.reshape(shape)
     return y if bias is None else y + bias.reshape(shape)

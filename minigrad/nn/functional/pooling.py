@@ -11,15 +11,8 @@ from minigrad.ops.index import narrow, stack
 from minigrad.tensor import Tensor
 
 
-def max_pool2d(
-    input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
-    dilation: IntOrPair = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
+def max_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
+               dilation: IntOrPair = 1, ceil_mode: bool = False, return_indices: bool = False) -> Any:
     """y[n,c,i,j] = the largest x[n,c,h,k] of window (i, j), NaN if there is one; its gradient goes to that element, the
     first of several. Windows are those of conv2d; the border counts as -inf, but a window of border alone is an error.
 
@@ -32,15 +25,8 @@ def max_pool2d(
     return (unbatched(y, input), unbatched(indices, input)) if return_indices else unbatched(y, input)
 
 
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None = None,
-    padding: IntOrPair = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
+def avg_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
+               ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """y[n,c,i,j] = the sum of x[n,c,h,k] over window (i, j), divided by the number of its elements: those of the image
     and, with `count_include_pad`, of the padding; or by `divisor_override`. Windows as in max_pool2d, the border 0.
     """
@@ -88,15 +74,8 @@ def _means(x: Tensor, axis: int, out: int) -> Tensor:
     return stack([narrow(x, axis, start, end - start).mean(axis) for start, end in bounds], axis)
 
 
-def _geometry(
-    name: str,
-    input: Tensor,
-    kernel_size: IntOrPair,
-    stride: IntOrPair | None,
-    padding: IntOrPair,
-    dilation: IntOrPair,
-    ceil_mode: bool,
-) -> tuple[Tensor, ConvGeometry]:
+def _geometry(name: str, input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None, padding: IntOrPair,
+              dilation: IntOrPair, ceil_mode: bool) -> tuple[Tensor, ConvGeometry]:
     """The input with a batch axis, and the windows over it as a convolution of each channel with itself."""
     check_floats(name, input)
     check_batched(name, input)

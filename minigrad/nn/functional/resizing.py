@@ -61,12 +61,8 @@ def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: f
     return cat([*[narrow(x, axis, 0, 1)] * before, x, *[narrow(x, axis, size - 1, 1)] * after], axis)
 
 
-def interpolate(
-    input: Tensor,
-    size: int | Sequence[int] | None = None,
-    scale_factor: float | Sequence[float] | None = None,
-    mode: str = "nearest",
-) -> Tensor:
+def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
+                scale_factor: float | Sequence[float] | None = None, mode: str = "nearest") -> Tensor:
     """An image of another size, (height, width), or of floor(scale_factor * size): y[n,c,i,j] = x[n,c,h,k] with
     h = floor(i * height_in / height_out), or floor(i / scale_factor) if that was given, k likewise.
 

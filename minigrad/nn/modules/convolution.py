@@ -20,20 +20,9 @@ class _Convolution(Module):
     axes: int
     transposed = False
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Numbers,
-        stride: Numbers = 1,
-        padding: Numbers | str = 0,
-        dilation: Numbers = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Device = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
+                 padding: Numbers | str = 0, dilation: Numbers = 1, groups: int = 1, bias: bool = True,
+                 padding_mode: str = "zeros", device: Device = None, dtype: Any = None) -> None:
         name = type(self).__name__
         integers(f"{name}: in_channels, out_channels, groups", (in_channels, out_channels, groups))
         if groups < 1 or in_channels % groups or out_channels % groups:
@@ -117,21 +106,9 @@ class ConvTranspose2d(_Convolution):
 
     axes, transposed = 2, True
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Numbers,
-        stride: Numbers = 1,
-        padding: Numbers = 0,
-        output_padding: Numbers = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Numbers = 1,
-        padding_mode: str = "zeros",
-        device: Device = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
+                 padding: Numbers = 0, output_padding: Numbers = 0, groups: int = 1, bias: bool = True,
+                 dilation: Numbers = 1, padding_mode: str = "zeros", device: Device = None, dtype: Any = None) -> None:
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
         )

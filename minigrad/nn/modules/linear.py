@@ -26,9 +26,8 @@ class Linear(Module):
     Weight (out_features, in_features) and bias start uniform over +-1 / sqrt(in_features), as in PyTorch.
     """
 
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Device = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Device = None,
+                 dtype: Any = None) -> None:
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(zeros(out_features, in_features, dtype=dtype, device=device))
         self.register_parameter("bias", Parameter(zeros(out_features, dtype=dtype, device=device)) if bias else None)

@@ -136,9 +136,8 @@ class Module:
 
     # --- finding ----------------------------------------------------------------------------------------------
 
-    def named_modules(
-        self, memo: "set[Module] | None" = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, "Module"]]:
+    def named_modules(self, memo: "set[Module] | None" = None, prefix: str = "",
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, "Module"]]:
         """This module and all below it, each once, with their paths, such as "features.0"."""
         memo = set() if memo is None else memo
         if self in memo:
@@ -169,9 +168,8 @@ class Module:
                 return module
         raise AttributeError(f"{type(self).__name__} has no module {target!r}; named_modules() lists those it has.")
 
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(self, prefix: str = "", recurse: bool = True,
+                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its path, such as "0.weight"; one used in two places comes once."""
         return _named(self, "_parameters", prefix, recurse, remove_duplicate)
 
@@ -179,9 +177,8 @@ class Module:
         """Every parameter, each once: what an optimizer takes. Without `recurse`, those of this module alone."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(self, prefix: str = "", recurse: bool = True,
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Every buffer with its path, such as "1.running_mean"."""
         return _named(self, "_buffers", prefix, recurse, remove_duplicate)
 

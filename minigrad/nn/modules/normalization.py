@@ -23,18 +23,9 @@ def _reset(weight: Tensor | None, bias: Tensor | None) -> None:
 class _BatchNorm(Module):
     ranks: tuple[int, ...]  # how many axes an input may have
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Device = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, device: Device = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
@@ -100,15 +91,8 @@ class LayerNorm(Module):
     Weight starts as ones, bias as zeros.
     """
 
-    def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        device: Device = None,
-        dtype: Any = None,
-    ) -> None:
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
+                 bias: bool = True, device: Device = None, dtype: Any = None) -> None:
         self.normalized_shape = integers("LayerNorm: normalized_shape", unpacked((normalized_shape,)))
         self.eps, self.elementwise_affine = eps, elementwise_affine
         for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
