@@ -29,6 +29,11 @@ READ_ONLY = (
 )
 
 
+def is_basic(key: Any) -> bool:
+    """Whether a key of getitem has only ints, slices, None and Ellipsis, so that it never names an element twice."""
+    return not any([isinstance(part, np.ndarray) for part in key])
+
+
 class Backend(ABC):
     """One kind of device: its name, and its primitives."""
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape
+from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import (
     IndexArray,
     Layout,
     Template,
     everything,
-    is_basic,
     positions,
     sorted_by_place,
     view_argument,

@@ -71,11 +71,6 @@ def view_argument(layout: Layout) -> tuple[IndexArray, int]:
     return np.array([len(sizes), layout.offset, *sizes, *unused, *strides, *unused], np.int32), sizes[-1]
 
 
-def is_basic(key: Any) -> bool:
-    """Whether a key has only ints, slices, None and Ellipsis, so that it selects a strided view."""
-    return not any([isinstance(part, np.ndarray) for part in key])
-
-
 def positions(shape: Shape, key: Any) -> IndexArray:
     """Of the elements that `key` selects, in the shape of the selection: their positions in the flattened array."""
     selected: IndexArray = np.arange(prod(shape), dtype=np.int32).reshape(shape)[key]

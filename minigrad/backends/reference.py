@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape
+from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
 from minigrad.backends.geometry import ConvGeometry
 
 Index = tuple[int, int, int, int]
@@ -140,10 +140,10 @@ class Reference(Backend):
 
     def put(self, x: HostArray, key: Any, shape: Shape) -> HostArray:
         y = np.zeros(shape, x.dtype)
-        if any(isinstance(part, np.ndarray) for part in key):
-            np.add.at(y, key, x)
+        if is_basic(key):
+            y[key] = x
         else:
-            y[key] = x  # slices never name an element twice
+            np.add.at(y, key, x)
         return y
 
     def concatenate(self, arrays: Sequence[HostArray], axis: int) -> HostArray:

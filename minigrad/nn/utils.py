@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from minigrad.creation import zeros
 from minigrad.function import no_grad
 from minigrad.ops.index import stack
+from minigrad.ops.statistics import norm
 from minigrad.tensor import Tensor
 
 
@@ -23,21 +24,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
         return zeros(())
     first = gradients[0]
     with no_grad():
-        norms = [_norm(gradient.abs(), norm_type).to(first.dtype).to(first.device) for gradient in gradients]
-        norm = _norm(stack(norms), norm_type)
-        if error_if_nonfinite and not math.isfinite(norm.item()):
+        total = norm(stack([norm(one, norm_type).to(first.dtype).to(first.device) for one in gradients]), norm_type)
+        if error_if_nonfinite and not math.isfinite(total.item()):
             raise RuntimeError(
-                f"clip_grad_norm_: the norm of the gradients is {norm.item()}, so they cannot be scaled; with "
+                f"clip_grad_norm_: the norm of the gradients is {total.item()}, so they cannot be scaled; with "
                 "error_if_nonfinite=False they would become NaN or 0."
             )
-        scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+        scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient *= scale.to(gradient.dtype).to(gradient.device)
-    return norm
-
-
-def _norm(magnitudes: Tensor, power: float) -> Tensor:
-    if math.isinf(power):
-        return magnitudes.amax() if magnitudes.numel() else magnitudes.sum()
-    total: Tensor = (magnitudes**power).sum() ** (1 / power)
     return total

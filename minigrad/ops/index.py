@@ -1,6 +1,6 @@
 """Taking elements out by an index and putting them back at it, each the other's gradient; and joining tensors.
 
-Flipping is taking out with a step of -1; padding is putting into something larger.
+Flipping is taking out with a step of -1.
 """
 
 import re
@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray
-from minigrad.backends.geometry import check_size
+from minigrad.backends.base import HostArray, is_basic
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import cast, common_dtype
 from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
@@ -57,11 +56,6 @@ def _check_order_of_axes(parts: Key) -> None:
             "an index with a slice, None or ... between an integer and an array: NumPy and PyTorch order the axes of "
             "the result differently. Index twice, first with the integers: x[0][:, [1, 2]] for x[0, :, [1, 2]]."
         )
-
-
-def is_basic(key: Key) -> bool:
-    """Whether a normal key has only ints, slices, None and Ellipsis, so that it never names an element twice."""
-    return not any([isinstance(part, np.ndarray) for part in key])
 
 
 class GetItem(Function):
@@ -195,16 +189,6 @@ def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """The elements in reverse order along each of `dims`."""
     axes = normal_axes("flip", input.shape, unpacked(dims))
     return GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input)
-
-
-def pad(input: Tensor, widths: Sequence[tuple[int, int]]) -> Tensor:
-    """Zeros around: widths[k] = (before, after) along axis k. dx is the part of dy that is not border."""
-    if min([0, *[width for pair in widths for width in pair]]) < 0:
-        raise ValueError(f"pad: widths {tuple(widths)} must not be negative; to crop, slice: x[..., a:b].")
-    key = [slice(before, before + size) for (before, _), size in zip(widths, input.shape, strict=True)]
-    shape = tuple([before + size + after for (before, after), size in zip(widths, input.shape, strict=True)])
-    check_size("pad", shape)
-    return Put((*key, Ellipsis), shape)(input)
 
 
 class Concatenate(Function):

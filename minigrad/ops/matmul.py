@@ -48,39 +48,35 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """matmul of two matrices: shapes (n, k), (k, m) -> (n, m)."""
-    return _product("mm", input, mat2, 2, 2)
+    return matmul(*_of_ranks("mm", input, 2, mat2, 2))
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """matmul of a matrix and a vector: shapes (n, k), (k,) -> (n,)."""
-    return _product("mv", input, vec, 2, 1)
+    return matmul(*_of_ranks("mv", input, 2, vec, 1))
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """matmul of as many matrices each: shapes (b, n, k), (b, k, m) -> (b, n, m)."""
     if input.shape[:1] != mat2.shape[:1]:
         raise ValueError(f"bmm: shapes {input.shape}, {mat2.shape} differ in axis 0; matmul repeats single matrices.")
-    return _product("bmm", input, mat2, 3, 3)
+    return matmul(*_of_ranks("bmm", input, 3, mat2, 3))
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """sum_k x[k] y[k] of two vectors."""
-    return _product("dot", input, tensor, 1, 1)
+    return matmul(*_of_ranks("dot", input, 1, tensor, 1))
 
 
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """z[i, j] = x[i] y[j] of two vectors."""
-    _check_ranks("outer", input, vec2, 1, 1)
-    return reshape(input, (-1, 1)) * vec2
+    x, y = _of_ranks("outer", input, 1, vec2, 1)
+    return reshape(x, (-1, 1)) * y
 
 
-def _product(name: str, x: Tensor, y: Tensor, x_rank: int, y_rank: int) -> Tensor:
-    _check_ranks(name, x, y, x_rank, y_rank)
-    return matmul(x, y)
-
-
-def _check_ranks(name: str, x: Tensor, y: Tensor, x_rank: int, y_rank: int) -> None:
+def _of_ranks(name: str, x: Tensor, x_rank: int, y: Tensor, y_rank: int) -> tuple[Tensor, Tensor]:
     if (x.ndim, y.ndim) != (x_rank, y_rank):
         raise ValueError(
             f"{name}: shapes {x.shape} and {y.shape} must have {x_rank} and {y_rank} axes; matmul takes any shapes."
         )
+    return x, y

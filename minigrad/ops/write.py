@@ -4,9 +4,10 @@ from math import prod
 
 import numpy as np
 
+from minigrad.backends.base import is_basic
 from minigrad.function import Function, Tensor
 from minigrad.ops.compare import where
-from minigrad.ops.index import Key, is_basic
+from minigrad.ops.index import Key
 
 
 class Write(Function):

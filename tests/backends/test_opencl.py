@@ -18,7 +18,7 @@ from minigrad import Function, Tensor, nn, optim
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.backends.geometry import conv_geometry
-from minigrad.ops import conv, convert, elementwise, index, matmul, reduce, shape, window
+from minigrad.ops import arithmetic, compare, conv, convert, elementwise, index, matmul, reduce, shape, window
 
 # The fixture is that of all tests; here it has one parameter. It fails, or is told to skip, where OpenCL is missing.
 pytestmark = pytest.mark.parametrize("device", ["opencl"], indirect=True)
@@ -327,7 +327,7 @@ def test_every_operation_agrees_with_the_reference(device: str, monkeypatch: pyt
     monkeypatch.setattr(Function, "__call__", lambda self, *inputs: called.add(type(self)) or call(self, *inputs))
     for found, expected in zip(values_and_derivatives(device), values_and_derivatives("reference"), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
-    modules = (conv, convert, elementwise, index, matmul, reduce, shape, window)
+    modules = (arithmetic, compare, conv, convert, elementwise, index, matmul, reduce, shape, window)
     operations = {kind for module in modules for kind in vars(module).values() if is_operation(kind, module)}
     assert called == operations
 

@@ -65,9 +65,9 @@ class Machine:
     # --- views ---
 
     def row(self, x: Variable, _: Variable, k: int) -> Variable | None:
-        if x.repeated or not x.tensor.shape:
+        if x.repeated or not rows(x):
             return None
-        return Variable(x.tensor[k % x.tensor.shape[0]], x.family, x.plain)
+        return Variable(x.tensor[k % rows(x)], x.family, x.plain)
 
     def part(self, x: Variable, _: Variable, k: int) -> Variable | None:
         if x.repeated or not x.tensor.shape:
@@ -164,9 +164,9 @@ class Machine:
             x.tensor.zero_()
 
     def write_unrecorded(self, x: Variable, y: Variable, k: int) -> None:
-        if not x.repeated and x.tensor.shape:
+        if not x.repeated and rows(x):
             with self.m.no_grad():
-                x.tensor[k % x.tensor.shape[0]] = self.value(x, y)
+                x.tensor[k % rows(x)] = self.value(x, y)
 
     # --- the end ---
 
@@ -191,6 +191,10 @@ class Machine:
             [self.m.zeros_like(x) if dx is None else dx.detach() for x, dx in zip(self.leaves, gradients, strict=True)]
             for gradients in (first, second)
         ]
+
+
+def rows(x: Variable) -> int:
+    return x.tensor.shape[0] if x.tensor.shape else 0
 
 
 def state(machine: Machine) -> list[Any]:

@@ -13,7 +13,8 @@ from minigrad.nn.functional.arguments import (
     single,
     unbatched,
 )  # fmt: skip
-from minigrad.ops import conv, index, window
+from minigrad.nn.functional.resizing import pad
+from minigrad.ops import conv, window
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
@@ -175,7 +176,7 @@ def _pad_for(name: str, padding: str, x: Tensor, weight: Tensor, stride: Pair, d
         raise ValueError(f"{name}: padding='same' needs stride 1, got {stride}; give the padding as numbers.")
     totals = [dilation[axis] * (weight.shape[2 + axis] - 1) for axis in (0, 1)]
     if totals[0] % 2 or totals[1] % 2:
-        x = index.pad(x, [(0, 0), (0, 0), (0, totals[0] % 2), (0, totals[1] % 2)])
+        x = pad(x, (0, totals[1] % 2, 0, totals[0] % 2))
     return x, (totals[0] // 2, totals[1] // 2)
 
 

@@ -2,6 +2,9 @@
 ('none').
 """
 
+import numpy as np
+
+from minigrad.creation import as_tensor
 from minigrad.function import Array, Function
 from minigrad.nn.functional.activation import log_sigmoid, log_softmax
 from minigrad.nn.functional.arguments import check_floats, check_tensors
@@ -153,9 +156,9 @@ def _of_classes(name: str, losses: Tensor, target: Tensor, weight: Tensor | None
     check_tensors(name, target)
     if target.shape != expected:
         raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}.")
-    numbers_below(name, "target", target, classes, ignore_index)
+    numbers = numbers_below(name, "target", target, classes, ignore_index)
     kept = target != ignore_index
-    places = where(kept, target, 0)
+    places = as_tensor(np.where(numbers == ignore_index, 0, numbers), device="reference")  # the host looks them up
     weighted = _weighted(name, losses, weight)
     chosen = gather(weighted, axis, places.unsqueeze(axis)).squeeze(axis)
     if smoothing:

@@ -65,12 +65,10 @@ class _Convolution(Module):
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         zeros, ones = (0,) * self.axes, (1,) * self.axes
-        usual = {"padding": zeros, "dilation": ones, "output_padding": zeros, "groups": 1, "padding_mode": "zeros"}
-        shown = {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
-        mode = shown.pop("padding_mode", None)
-        shown |= {} if self.bias is not None else {"bias": False}
-        shown |= {} if mode is None else {"padding_mode": mode}
-        return ", ".join([text, *[f"{name}={value}" for name, value in shown.items()]])
+        usual = {"padding": zeros, "dilation": ones, "output_padding": zeros, "groups": 1, "bias": True,
+                 "padding_mode": "zeros"}  # fmt: skip
+        own = {**vars(self), "bias": self.bias is not None}
+        return ", ".join([text, *[f"{name}={own[name]}" for name, value in usual.items() if own[name] != value]])
 
 
 class Conv1d(_Convolution):

@@ -13,14 +13,22 @@ from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
 
-def _reset(weight: Tensor | None, bias: Tensor | None) -> None:
-    if weight is not None:
-        init.ones_(weight)
-    if bias is not None:
-        init.zeros_(bias)
+class _Affine(Module):
+    """What is normalized is multiplied by a weight, at first ones, and shifted by a bias, at first zeros."""
+
+    def _register(self, shape: Any, affine: bool, bias: bool, dtype: Any, device: Device) -> None:
+        for name, make, wanted in (("weight", ones, affine), ("bias", zeros, affine and bias)):
+            self.register_parameter(name, Parameter(make(shape, dtype=dtype, device=device)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """Initial values."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
 
-class _BatchNorm(Module):
+class _BatchNorm(_Affine):
     ranks: tuple[int, ...]  # how many axes an input may have
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
@@ -28,9 +36,7 @@ class _BatchNorm(Module):
                  bias: bool = True) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
-            values = make(num_features, dtype=dtype, device=device)
-            self.register_parameter(name, Parameter(values) if affine and has else None)
+        self._register(num_features, affine, bias, dtype, device)
         for name, make in (("running_mean", zeros), ("running_var", ones)):
             values = make(num_features, dtype=dtype, device=device)
             self.register_buffer(name, values if track_running_stats else None)
@@ -47,7 +53,7 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Initial values, and running ones."""
         self.reset_running_stats()
-        _reset(self.weight, self.bias)
+        super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self.ranks:
@@ -85,23 +91,14 @@ class BatchNorm2d(_BatchNorm):
     ranks = (4,)
 
 
-class LayerNorm(Module):
-    """F.layer_norm of each sample over its last axes, which have the sizes normalized_shape.
-
-    Weight starts as ones, bias as zeros.
-    """
+class LayerNorm(_Affine):
+    """F.layer_norm of each sample over its last axes, which have the sizes normalized_shape."""
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Device = None, dtype: Any = None) -> None:
         self.normalized_shape = integers("LayerNorm: normalized_shape", unpacked((normalized_shape,)))
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        for name, make, has in (("weight", ones, True), ("bias", zeros, bias)):
-            values = make(self.normalized_shape, dtype=dtype, device=device)
-            self.register_parameter(name, Parameter(values) if elementwise_affine and has else None)
-
-    def reset_parameters(self) -> None:
-        """Initial values."""
-        _reset(self.weight, self.bias)
+        self._register(self.normalized_shape, elementwise_affine, bias, dtype, device)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
