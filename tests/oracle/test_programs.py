@@ -121,12 +121,12 @@ class Machine:
         return y.tensor if x.family != y.family else y.tensor * 1
 
     def write_number(self, x: Variable, _: Variable, k: int) -> None:
-        if not x.repeated and x.tensor.shape:
-            x.tensor[k % x.tensor.shape[0]] = k / 2
+        if not x.repeated and rows(x):
+            x.tensor[k % rows(x)] = k / 2
 
     def write_row(self, x: Variable, y: Variable, k: int) -> None:
-        if not x.repeated and x.tensor.shape:
-            x.tensor[k % x.tensor.shape[0]] = self.value(x, y)
+        if not x.repeated and rows(x):
+            x.tensor[k % rows(x)] = self.value(x, y)
 
     def write_part(self, x: Variable, y: Variable, k: int) -> None:
         if not x.repeated and x.tensor.shape:
