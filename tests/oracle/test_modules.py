@@ -1,4 +1,4 @@
-"""Layers, initial values and SGD: the names, shapes and numbers of PyTorch, up to the training of a small network."""
+"""Layers and initial values: the names, shapes and numbers of PyTorch, up to the training of a small network."""
 
 import numpy as np
 import pytest
@@ -217,40 +217,6 @@ def test_a_seed_starts_the_random_numbers_anew(m):
 
 
 # --- learning ------------------------------------------------------------------------------------------------
-
-OPTIMIZERS = {
-    "defaults": lambda m, params: m.optim.SGD(params),
-    "lr": lambda m, params: m.optim.SGD(params, 0.02),
-    "momentum": lambda m, params: m.optim.SGD(params, lr=0.02, momentum=0.9),
-    "dampening": lambda m, params: m.optim.SGD(params, lr=0.02, momentum=0.9, dampening=0.5),
-    "weight_decay": lambda m, params: m.optim.SGD(params, lr=0.02, weight_decay=0.1),
-    "nesterov": lambda m, params: m.optim.SGD(params, lr=0.02, momentum=0.9, nesterov=True),
-    "all": lambda m, params: m.optim.SGD(params, 0.02, 0.8, 0.1, 0.01, False),
-    "all, nesterov": lambda m, params: m.optim.SGD(
-        params=params, lr=0.02, momentum=0.8, weight_decay=0.01, nesterov=True
-    ),
-}
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_sgd_goes_pytorchs_way(device: str, name: str) -> None:
-    def trajectory(m):
-        x = m.tensor([1.0, -2.0], dtype=m.float64, requires_grad=True)
-        y = m.tensor([[0.5], [3.0]], dtype=m.float64, requires_grad=True)
-        unused = m.tensor([1.0], dtype=m.float64, requires_grad=True)
-        optimizer, path = OPTIMIZERS[name](m, [x, unused, y]), []
-        for step in range(20):
-            optimizer.zero_grad()
-            loss = (x * x * y).sum() + step * (y @ x.reshape(1, 2)).sum().tanh()
-            if step % 5 == 4:  # only y has a gradient in this step
-                loss = (y * y).sum()
-            loss.backward()
-            optimizer.step()
-            path += [x.detach().clone(), y.detach().clone(), unused.detach().clone(), x.grad, y.grad.clone()]
-        return path
-
-    same(trajectory(minigrad), trajectory(torch))
-
 
 def test_a_convolutional_network_learns_as_pytorchs(device: str) -> None:
     def losses(m):
