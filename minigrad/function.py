@@ -86,7 +86,8 @@ class Function:
 
     A subclass takes the operation's parameters in `__init__` and defines
 
-    - `forward(*arrays) -> array`: the value, through the primitives of `self.device`;
+    - `forward(*arrays) -> array`: the value, through the primitives of `self.device`; where that is one of them
+      alone, say `primitive = "exp"` instead;
     - `backward(dy) -> dx` or `(dx0, dx1, ...)`: given the gradient dy of the result (a Tensor shaped like
       it), the gradient of each input (a Tensor shaped like that input, or None for "none").
 
@@ -104,6 +105,7 @@ class Function:
 
     __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "retained", "shape", "spent")
 
+    primitive: str | None = None
     saves_inputs: str | tuple[tuple[int, ...], ...] | None = None
     saves_output = False
     is_view = False
@@ -114,7 +116,9 @@ class Function:
     retained: "ReferenceType[Tensor] | None"  # the result, if it asked for its gradient (retain_grad)
 
     def forward(self, *arrays: Array) -> Array:
-        raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
+        if self.primitive is None:
+            raise NotImplementedError(f"{type(self).__name__} must define forward(self, *arrays)")
+        return getattr(self.device, self.primitive)(*arrays)
 
     def backward(self, dy: Tensor) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy)")

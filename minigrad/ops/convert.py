@@ -73,8 +73,7 @@ def to_device(input: Tensor, target: Any) -> Tensor:
 
 
 class Clone(Function):
-    def forward(self, x: Array) -> Array:
-        return self.device.copy(x)
+    primitive = "copy"
 
     def backward(self, dy: Tensor) -> Tensor:
         return dy
