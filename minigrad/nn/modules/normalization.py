@@ -92,7 +92,10 @@ class BatchNorm2d(_BatchNorm):
 
 
 class LayerNorm(_Affine):
-    """F.layer_norm of each sample over its last axes, which have the sizes normalized_shape."""
+    """F.layer_norm of each sample over its last axes, which have the sizes normalized_shape.
+
+    Weight starts as ones, bias as zeros.
+    """
 
     def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
                  bias: bool = True, device: Device = None, dtype: Any = None) -> None:
