@@ -6,7 +6,7 @@
     (x * x).sum().backward()
     x.grad                                  # tensor([2., 4., 6.])
 
-On this page are the functions and, below them, `Tensor` with its methods. The dtypes are float32, float64, int32,
+On this page are the functions and, below them, `Tensor`, which has most of them as methods. The dtypes are float32, float64, int32,
 int64, uint8 and bool. Beside it:
 
 - `minigrad.nn`: layers, losses and modules of your own; `minigrad.nn.functional`: what they compute;
