@@ -6,8 +6,8 @@
     (x * x).sum().backward()
     x.grad                                  # tensor([2., 4., 6.])
 
-On this page are the functions and, below them, `Tensor`, which has most of them as methods. The dtypes are float32, float64, int32,
-int64, uint8 and bool. Beside it:
+On this page are the functions and, below them, `Tensor`, which has most of them as methods. The dtypes are float32,
+float64, int32, int64, uint8 and bool. Beside it:
 
 - `minigrad.nn`: layers, losses and modules of your own; `minigrad.nn.functional`: what they compute;
   `minigrad.nn.init`: initial values; `minigrad.nn.utils`
@@ -19,7 +19,7 @@ How it works, in the order to read:
 - `minigrad.function`: what an operation is, and how a graph of them is recorded
 - `minigrad.autograd`: how the graph is walked backwards
 - `minigrad.tensor`: the array with a place in the graph; views, and writing in place (`minigrad.ops.write`)
-- `minigrad.ops.elementwise`, `minigrad.ops.reduce`, `minigrad.ops.conv`: operations with their gradients
+- `minigrad.ops.arithmetic`, `minigrad.ops.reduce`, `minigrad.ops.conv`: operations with their gradients
 - `minigrad.backends.base`: the primitives that they are made of, for whoever ports minigrad to another device
 """
 

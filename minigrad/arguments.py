@@ -29,10 +29,8 @@ def _explained(function: Callable[..., Any], module: str) -> Callable[..., Any]:
         except AttributeError as error:
             for name, value in inspect.signature(function).bind(*args, **kwargs).arguments.items():
                 if value is error.obj and not hasattr(value, "creator"):  # it was taken for a tensor, and is none
-                    raise TypeError(
-                        f"{function.__name__}: needs a tensor as {name}, got {type(value).__name__}; make one with "
-                        "minigrad.tensor(data)."
-                    ) from error
+                    raise TypeError(f"{function.__name__}: needs a tensor as {name}, got {type(value).__name__}; make "
+                                    "one with minigrad.tensor(data).") from error
             raise
 
     call.__module__ = module  # where pickle finds it

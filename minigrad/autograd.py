@@ -36,11 +36,9 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
     """Add each gradient to the `.grad` of its tensor."""
     for tensor, gradient in pairs:  # all are checked before one is written
         if tensor.dtype != gradient.dtype or tensor.device is not gradient.device:
-            raise RuntimeError(
-                f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on {gradient.device} and has "
-                f"become {tensor.dtype} on {tensor.device} since; convert it before the forward pass, or after "
-                "backward()."
-            )
+            raise RuntimeError(f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on "
+                               f"{gradient.device} and has become {tensor.dtype} on {tensor.device} since; convert it "
+                               "before the forward pass, or after backward().")
     with _accumulation, _recording(create_graph):
         for tensor, gradient in pairs:
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
@@ -74,20 +72,17 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
                 raise TypeError(f"grad: {name} must be a tensor or a sequence of tensors, got {type(tensor).__name__}.")
     for position, tensor in enumerate(inputs):
         if not tensor.requires_grad:
-            raise RuntimeError(
-                f"grad: inputs[{position}] does not require grad; call requires_grad_() before using it."
-            )
+            raise RuntimeError(f"grad: inputs[{position}] does not require grad; call requires_grad_() before using "
+                               "it.")
     seeds = _seeds(outputs, grad_outputs)
     wanted = {node_of(tensor) for tensor in inputs}
     found, retained = _walk(outputs, seeds, wanted, _retain(retain_graph, create_graph), create_graph)
     results = tuple(found.get(node_of(tensor)) for tensor in inputs)
     for position, result in enumerate(results):
         if result is None and not allow_unused:
-            raise RuntimeError(
-                f"grad: the outputs do not depend on inputs[{position}] (shape {tuple(inputs[position].shape)}). Was "
-                "it used through .detach(), .data, .numpy() or under no_grad()? Say allow_unused=True to get None for "
-                "it."
-            )
+            raise RuntimeError(f"grad: the outputs do not depend on inputs[{position}] (shape "
+                               f"{tuple(inputs[position].shape)}). Was it used through .detach(), .data, .numpy() or "
+                               "under no_grad()? Say allow_unused=True to get None for it.")
     _accumulate(retained, create_graph)
     return results
 
@@ -107,33 +102,27 @@ def _recording(create_graph: bool) -> SetGradMode:
 def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> list[Tensor]:
     """The gradient each output starts with, checked; 1 for an output of one element."""
     if len(outputs) != len(grad_outputs):
-        raise ValueError(
-            f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs; give one for each output."
-        )
+        raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs; give one for each "
+                         "output.")
     seeds = []
     for output, seed in zip(outputs, grad_outputs, strict=True):
         if not output.requires_grad:
-            raise RuntimeError(
-                f"backward from a tensor of shape {tuple(output.shape)} that has no graph: nothing it was computed "
-                "from requires grad (or it was computed under no_grad(), or detached). Set requires_grad=True on an "
-                "input."
-            )
+            raise RuntimeError(f"backward from a tensor of shape {tuple(output.shape)} that has no graph: nothing it "
+                               "was computed from requires grad (or it was computed under no_grad(), or detached). Set "
+                               "requires_grad=True on an input.")
         if output.creator is not None and output.creator.spent:
             raise RuntimeError(output.creator.gone())
         if seed is None:
             if output.numel() != 1:
-                raise RuntimeError(
-                    f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a gradient by itself. "
-                    "Reduce it (loss.sum() or loss.mean()), or give backward(gradient=...) a weight for each element."
-                )
+                raise RuntimeError(f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a "
+                                   "gradient by itself. Reduce it (loss.sum() or loss.mean()), or give "
+                                   "backward(gradient=...) a weight for each element.")
             seed = output.new_ones(output.shape)
         elif not hasattr(seed, "creator"):
             raise TypeError(f"backward: gradient must be a tensor, got {type(seed).__name__}: {seed!r}.")
         elif seed.shape != output.shape or seed.dtype != output.dtype or seed.device is not output.device:
-            raise ValueError(
-                f"backward: gradient is {seed.dtype} {tuple(seed.shape)} on {seed.device}, but the output it weighs is "
-                f"{output.dtype} {tuple(output.shape)} on {output.device}; they must match."
-            )
+            raise ValueError(f"backward: gradient is {seed.dtype} {tuple(seed.shape)} on {seed.device}, but the output "
+                             f"it weighs is {output.dtype} {tuple(output.shape)} on {output.device}; they must match.")
         seeds.append(seed)
     return seeds
 
@@ -210,10 +199,8 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
         raise RuntimeError(f"{name}.backward returned {len(dxs)} gradients for {len(function.edges)} inputs.")
     for position, (edge, dx) in enumerate(zip(function.edges, dxs, strict=True)):
         if edge is not None and dx is not None and dx.shape != edge.shape:
-            raise RuntimeError(
-                f"{name}.backward returned a gradient of shape {tuple(dx.shape)} for input {position} "
-                f"of shape {tuple(edge.shape)}; a gradient has the shape of what it belongs to."
-            )
+            raise RuntimeError(f"{name}.backward returned a gradient of shape {tuple(dx.shape)} for input {position} "
+                               f"of shape {tuple(edge.shape)}; a gradient has the shape of what it belongs to.")
     return tuple(dxs)
 
 
@@ -222,13 +209,11 @@ def _hooked(node: Node, gradient: Tensor) -> Tensor:
         replacement = hook(gradient)
         if replacement is not None:
             if not hasattr(replacement, "creator"):
-                raise TypeError(
-                    f"hook returned {replacement!r}; it must return a tensor, or None to leave the gradient."
-                )
+                raise TypeError(f"hook returned {replacement!r}; it must return a tensor, or None to leave the "
+                                "gradient.")
             if replacement.shape != gradient.shape:
-                raise RuntimeError(
-                    f"hook returned shape {tuple(replacement.shape)}, gradient is {tuple(gradient.shape)}."
-                )
+                raise RuntimeError(f"hook returned shape {tuple(replacement.shape)}, gradient is "
+                                   f"{tuple(gradient.shape)}.")
             gradient = replacement
     return gradient
 

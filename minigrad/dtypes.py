@@ -35,18 +35,15 @@ def as_array(data: Any, dtype: Any = None) -> npt.NDArray[Any]:
     except ValueError as error:
         raise ValueError(f"data is not a regular array: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert with .astype(...)."
-        )
+        raise TypeError(f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert with "
+                        ".astype(...).")
     if dtype is not None:
         return _converted(array, as_dtype(dtype))
     if not isinstance(data, (np.ndarray, np.generic)) and array.dtype == float64:
         return _converted(array, float32)
     if array.dtype.name not in ALL:
-        raise TypeError(
-            f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. "
-            "Convert it (array.astype(np.float32)) or say dtype=minigrad.float32."
-        )
+        raise TypeError(f"data of dtype {array.dtype} cannot be a tensor; minigrad has {', '.join(ALL)}. Convert it "
+                        "(array.astype(np.float32)) or say dtype=minigrad.float32.")
     return array.astype(ALL[array.dtype.name], copy=False)  # native byte order
 
 

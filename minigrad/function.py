@@ -63,9 +63,8 @@ class SetGradMode(contextlib.ContextDecorator):
 
     def __call__(self, function: Decorated) -> Decorated:
         if inspect.isgeneratorfunction(function):  # its body runs later, when the decorator is through
-            raise TypeError(
-                f"{type(self).__name__}() cannot decorate a generator; write `with` inside {function.__name__}."
-            )
+            raise TypeError(f"{type(self).__name__}() cannot decorate a generator; write `with` inside "
+                            f"{function.__name__}.")
         return super().__call__(function)
 
 
@@ -161,10 +160,9 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Any) -> Any:
         """What scripts for PyTorch call. Here a Function is an object: Square()(x)."""
-        raise TypeError(
-            f"{cls.__name__}.apply: write {cls.__name__}()(x). Each call has an object of its own, so forward(self, "
-            "*arrays) and backward(self, dy) are ordinary methods; for ctx.save_for_backward say saves_inputs = 'all'."
-        )
+        raise TypeError(f"{cls.__name__}.apply: write {cls.__name__}()(x). Each call has an object of its own, so "
+                        "forward(self, *arrays) and backward(self, dy) are ordinary methods; for ctx.save_for_backward "
+                        "say saves_inputs = 'all'.")
 
     @property
     def needs_grad(self) -> tuple[bool, ...]:
@@ -201,11 +199,10 @@ class Function:
 
     def _unchanged(self, tensor: Tensor, array: Array, version: int) -> Tensor:
         if tensor.array is not array or tensor.version.count != version:
-            raise RuntimeError(
-                f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it was in the "
-                "forward pass, but it has been written in place or replaced (.data = ...) since. Write into a copy "
-                "(x.clone()), or compute a new tensor instead of changing this one."
-            )
+            raise RuntimeError(f"{type(self).__name__}.backward needs a tensor of shape {tuple(tensor.shape)} as it "
+                               "was in the forward pass, but it has been written in place or replaced (.data = ...) "
+                               "since. Write into a copy (x.clone()), or compute a new tensor instead of changing this "
+                               "one.")
         return tensor
 
     def gone(self) -> str:

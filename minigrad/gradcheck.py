@@ -91,14 +91,12 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
 def _checked_positions(name: str, tensors: Sequence[Tensor]) -> list[int]:
     positions = [position for position, tensor in enumerate(tensors) if tensor.requires_grad]
     if not positions:
-        raise ValueError(
-            f"{name}: no input requires grad, so there is nothing to check; create one with requires_grad=True."
-        )
+        raise ValueError(f"{name}: no input requires grad, so there is nothing to check; create one with "
+                         "requires_grad=True.")
     for position in positions:
         if tensors[position].dtype != float64:
-            raise TypeError(
-                f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 (.double())."
-            )
+            raise TypeError(f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 "
+                            "(.double()).")
     return positions
 
 

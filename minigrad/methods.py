@@ -41,7 +41,7 @@ def _in_place(operation: Callable[..., Tensor]) -> Callable[..., Any]:
 
 
 class Methods:
-    """What `Tensor` inherits: x.sum(0) is sum(x, 0), x + y is add(x, y), x.add_(y) and x += y write add(x, y) into x."""
+    """What `Tensor` inherits: x.sum(0) is sum(x, 0), x + y is add(x, y); x.add_(y) and x += y write it into x."""
 
     __slots__ = ()
 

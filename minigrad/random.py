@@ -127,9 +127,8 @@ def normal(mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, *, gene
     if size is not None or dtype is not None or device is not None or requires_grad:
         raise TypeError("normal: with tensors for mean or std, size, dtype, device and requires_grad are theirs.")
     if is_grad_enabled() and any([tensor.requires_grad for tensor in tensors]):
-        raise RuntimeError(
-            "normal: no gradient reaches mean and std. Write mean + std * minigrad.randn(size), or pass them detached."
-        )
+        raise RuntimeError("normal: no gradient reaches mean and std. Write mean + std * minigrad.randn(size), or pass "
+                           "them detached.")
     shape = broadcast_shape(tensors[0].shape, tensors[-1].shape)
     kind = _float("normal", tensors[0].dtype)
     drawn: Tensor = randn(shape, generator=generator, dtype=kind, device=tensors[0].device) * std + mean

@@ -71,10 +71,8 @@ def _safetensors(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise RuntimeError(
-            f"save and load need the package safetensors, which cannot be imported ({error}). "
-            "Install it: pip install 'minigrad-learn[files]'"
-        ) from error
+        raise RuntimeError(f"save and load need the package safetensors, which cannot be imported ({error}). Install "
+                           "it: pip install 'minigrad-learn[files]'") from error
 
 
 def _described(value: Any, path: str, arrays: Arrays, depth: int) -> Any:
@@ -98,10 +96,8 @@ def _described(value: Any, path: str, arrays: Arrays, depth: int) -> Any:
             if type(key) not in _SCALARS:
                 raise TypeError(f"save: the key {key!r} at {path!r} must be a string, a number, a bool or None.")
         return {"dict": [[key, _described(value[key], _joined(path, key), arrays, depth + 1)] for key in value]}
-    raise TypeError(
-        f"save: {path!r} is a {type(value).__name__}; stored are tensors (for an array: minigrad.tensor(array)), "
-        "numbers, strings, bools, None, and dicts, lists and tuples of these."
-    )
+    raise TypeError(f"save: {path!r} is a {type(value).__name__}; stored are tensors (for an array: "
+                    "minigrad.tensor(array)), numbers, strings, bools, None, and dicts, lists and tuples of these.")
 
 
 def _joined(path: str, key: Any) -> str:
@@ -140,10 +136,8 @@ def _value(node: Any, arrays: Arrays, backend: Backend) -> Any:
 def _array(file: Any, name: str) -> npt.NDArray[Any]:
     dtype = file.get_slice(name).get_dtype()
     if dtype not in _DTYPES:
-        raise ValueError(
-            f"{name!r} is of dtype {dtype}, minigrad has {', '.join(_DTYPES.values())}; convert it before saving (in "
-            "PyTorch: tensor.float())"
-        )
+        raise ValueError(f"{name!r} is of dtype {dtype}, minigrad has {', '.join(_DTYPES.values())}; convert it before "
+                         "saving (in PyTorch: tensor.float())")
     array: npt.NDArray[Any] = file.get_tensor(name)
     if array.dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{name!r} has bools that are neither 0 nor 1")

@@ -72,9 +72,8 @@ class Tensor(Methods):
     def __init__(self, array: Array, device: Backend | None = None, creator: Function | None = None,
                  version: Version | None = None) -> None:
         if device is None or isinstance(device, Integer):  # Tensor([1.0]), Tensor(2, 3)
-            raise TypeError(
-                "Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, 2.0])."
-            )
+            raise TypeError("Tensor(...) wraps an array of a device; to make a tensor write minigrad.tensor([1.0, "
+                            "2.0]).")
         self.array = array
         self.device = device
         self._creator = creator
@@ -108,9 +107,8 @@ class Tensor(Methods):
         if isinstance(value, Tensor):
             return value
         if not isinstance(value, OPERAND_TYPES):
-            raise TypeError(
-                f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: {value!r}."
-            )
+            raise TypeError(f"operand must be a Tensor, a number or a NumPy array, got {type(value).__name__}: "
+                            f"{value!r}.")
         if isinstance(value, np.ndarray):
             return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
         dtype = self._dtype_for(value)
@@ -292,9 +290,8 @@ class Tensor(Methods):
                 return self
             raise RuntimeError("requires_grad_(False) on the result of an operation; use detach() to leave the graph.")
         if requires_grad and self.dtype.kind != "f":
-            raise TypeError(
-                f"only floating-point tensors can require grad, this one is {self.dtype}; convert with .float()."
-            )
+            raise TypeError(f"only floating-point tensors can require grad, this one is {self.dtype}; convert with "
+                            ".float().")
         self._requires_grad = requires_grad
         if requires_grad:
             self._view = None  # from now on a leaf of its own, though in the same memory
@@ -326,9 +323,8 @@ class Tensor(Methods):
         key = index.normal_key(key)
         value = self.new_full((), value) if isinstance(value, NUMBER_TYPES) else self._as_operand(value)
         if value.device is not self.device:
-            raise TypeError(
-                f"x is on {self.device}, value on {value.device}; move it with value.to({self.device.name!r})."
-            )
+            raise TypeError(f"x is on {self.device}, value on {value.device}; move it with "
+                            f"value.to({self.device.name!r}).")
         view = self._view or View(self, (), 0, True)
         recorded = is_grad_enabled() and (view.base.requires_grad or value.requires_grad)
         if recorded:
@@ -353,20 +349,16 @@ class Tensor(Methods):
         """Refuses writes that no gradient could pass, or whose gradient would be a wrong one."""
         of_view = "a view of " if self._view is not None else ""
         if view.base.creator is None and view.base.requires_grad:
-            raise RuntimeError(
-                f"writing in place into {of_view}a leaf that requires grad would lose its old value from the graph. To "
-                "update a parameter, write under `with minigrad.no_grad():`; else write into x.clone()."
-            )
+            raise RuntimeError(f"writing in place into {of_view}a leaf that requires grad would lose its old value "
+                               "from the graph. To update a parameter, write under `with minigrad.no_grad():`; else "
+                               "write into x.clone().")
         if not view.tracked:
-            raise RuntimeError(
-                "a view that was taken under no_grad() is written in place where gradients are recorded, so it is not "
-                "clear what is meant. Take it and write it both inside `with minigrad.no_grad():`, or both outside."
-            )
+            raise RuntimeError("a view that was taken under no_grad() is written in place where gradients are "
+                               "recorded, so it is not clear what is meant. Take it and write it both inside `with "
+                               "minigrad.no_grad():`, or both outside.")
         if view.base.version is not self.version:
-            raise RuntimeError(
-                "the memory of the tensor that this view was taken from has been replaced (.data = ...) since; take "
-                "the view again before writing it."
-            )
+            raise RuntimeError("the memory of the tensor that this view was taken from has been replaced (.data = ...) "
+                               "since; take the view again before writing it.")
 
     def copy_(self, source: Any) -> Self:
         """self[...] = source, where `source` has no more axes than this tensor."""
@@ -386,14 +378,11 @@ class Tensor(Methods):
     def _become(self, result: "Tensor") -> Self:
         """Takes over the values, and the history, of `result`."""
         if KINDS[result.dtype.kind] > KINDS[self.dtype.kind]:
-            raise TypeError(
-                f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x + y instead."
-            )
+            raise TypeError(f"the result is {result.dtype} and does not fit into this {self.dtype} tensor; write x = x "
+                            "+ y instead.")
         if result.shape != self.shape:
-            raise ValueError(
-                f"a result of shape {result.shape} does not fit {self.shape}, the tensor to be written in place; write "
-                "x = x + y instead."
-            )
+            raise ValueError(f"a result of shape {result.shape} does not fit {self.shape}, the tensor to be written in "
+                             "place; write x = x + y instead.")
         return self.copy_(result)
 
     # --- to other dtypes, devices and types -----------------------------------------------------------------
@@ -459,9 +448,8 @@ class Tensor(Methods):
         `force=True` detaches first.
         """
         if self.requires_grad and not force:
-            raise RuntimeError(
-                "numpy() of a tensor that requires grad would leave the graph; write x.detach().numpy()."
-            )
+            raise RuntimeError("numpy() of a tensor that requires grad would leave the graph; write "
+                               "x.detach().numpy().")
         return self.device.to_numpy(self.array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:

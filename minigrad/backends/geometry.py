@@ -43,26 +43,21 @@ def conv_geometry(name: str, x_shape: Shape, w_shape: Shape, stride: Pair, paddi
     _check_parameters(name, w_shape, stride, padding, dilation, groups)
     (batch, channels, *image), (out_channels, group_channels, *kernel) = x_shape, w_shape
     if channels != group_channels * groups:
-        raise ValueError(
-            f"{name}: input {x_shape} has {channels} channels, but weight {w_shape} with groups={groups} expects "
-            f"{group_channels * groups}. The weight's shape is (out_channels, in_channels / groups, kernel_height, "
-            "kernel_width)."
-        )
+        raise ValueError(f"{name}: input {x_shape} has {channels} channels, but weight {w_shape} with groups={groups} "
+                         f"expects {group_channels * groups}. The weight's shape is (out_channels, in_channels / "
+                         "groups, kernel_height, kernel_width).")
     if out_channels % groups:
-        raise ValueError(
-            f"{name}: groups={groups} does not divide the {out_channels} output channels of weight {w_shape}; "
-            "every group must make equally many."
-        )
+        raise ValueError(f"{name}: groups={groups} does not divide the {out_channels} output channels of weight "
+                         f"{w_shape}; every group must make equally many.")
     size = []
     for axis in (0, 1):
         padded = image[axis] + 2 * padding[axis]
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         if extent > padded:
-            raise ValueError(
-                f"{name}: the kernel is larger than the padded input: weight {w_shape} with dilation={dilation} spans "
-                f"{extent} elements of axis {axis - 2}, input {x_shape} with padding={padding} has {padded}. Use a "
-                "larger image, more padding, or a smaller kernel or dilation."
-            )
+            raise ValueError(f"{name}: the kernel is larger than the padded input: weight {w_shape} with "
+                             f"dilation={dilation} spans {extent} elements of axis {axis - 2}, input {x_shape} with "
+                             f"padding={padding} has {padded}. Use a larger image, more padding, or a smaller kernel "
+                             "or dilation.")
         size.append((padded - extent) // stride[axis] + 1)
     y_shape = (batch, out_channels, size[0], size[1])
     check_size(name, y_shape)
@@ -79,26 +74,23 @@ def transposed_geometry(name: str, y_shape: Shape, w_shape: Shape, stride: Pair,
     _check_parameters(name, w_shape, stride, padding, dilation, groups)
     (batch, channels, *out), (out_channels, group_channels, *kernel) = y_shape, w_shape
     if channels != out_channels:
-        raise ValueError(
-            f"{name}: input {y_shape} has {channels} channels, but weight {w_shape} expects {out_channels}. "
-            "The weight's shape is (in_channels, out_channels / groups, kernel_height, kernel_width)."
-        )
+        raise ValueError(f"{name}: input {y_shape} has {channels} channels, but weight {w_shape} expects "
+                         f"{out_channels}. The weight's shape is (in_channels, out_channels / groups, kernel_height, "
+                         "kernel_width).")
     if channels % groups:
         raise ValueError(f"{name}: groups={groups} does not divide the {channels} channels of input {y_shape}.")
     size = []
     for axis in (0, 1):
         if not 0 <= output_padding[axis] < max(stride[axis], dilation[axis]):
-            raise ValueError(
-                f"{name}: output_padding={output_padding} must be at least 0 and smaller than stride={stride} or "
-                f"dilation={dilation}; it only chooses among the sizes that a stride leaves open."
-            )
+            raise ValueError(f"{name}: output_padding={output_padding} must be at least 0 and smaller than "
+                             f"stride={stride} or dilation={dilation}; it only chooses among the sizes that a stride "
+                             "leaves open.")
         extent = dilation[axis] * (kernel[axis] - 1) + 1
         size.append((out[axis] - 1) * stride[axis] - 2 * padding[axis] + extent + output_padding[axis])
         if out[axis] < 1 or size[axis] < 1:
-            raise ValueError(
-                f"{name}: input {y_shape} with weight {w_shape}, stride={stride}, padding={padding} gives {size[axis]} "
-                f"elements along axis {axis - 2}; need at least 1. Use less padding or a larger input."
-            )
+            raise ValueError(f"{name}: input {y_shape} with weight {w_shape}, stride={stride}, padding={padding} gives "
+                             f"{size[axis]} elements along axis {axis - 2}; need at least 1. Use less padding or a "
+                             "larger input.")
     x_shape = (batch, group_channels * groups, size[0], size[1])
     check_size(name, x_shape)
     return ConvGeometry(x_shape, w_shape, y_shape, stride, padding, dilation, groups)
@@ -111,9 +103,8 @@ def _check_parameters(name: str, w_shape: Shape, stride: Pair, padding: Pair, di
     if groups < 1:
         raise ValueError(f"{name}: groups={groups} must be at least 1.")
     if min(w_shape[2:]) < 1:
-        raise ValueError(
-            f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least 1."
-        )
+        raise ValueError(f"{name}: weight {w_shape} has an empty kernel; both of its last two sizes must be at least "
+                         "1.")
 
 
 def check_size(name: str, shape: Shape) -> None:

@@ -321,9 +321,8 @@ def _geometry_argument(geometry: ConvGeometry) -> IndexArray:
         reach += (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
         reach += geometry.w_shape[axis + 2] * geometry.dilation[axis]
         if reach >= 2**31:  # no coordinate in the kernels is larger
-            raise ValueError(
-                f"conv2d: stride={geometry.stride}, padding={geometry.padding} and dilation={geometry.dilation} lead "
-                "to places beyond the 32 bits in which device 'opencl' counts; use device 'cpu'."
-            )
+            raise ValueError(f"conv2d: stride={geometry.stride}, padding={geometry.padding} and "
+                             f"dilation={geometry.dilation} lead to places beyond the 32 bits in which device 'opencl' "
+                             "counts; use device 'cpu'.")
     sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
     return np.array([*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups], np.int32)

@@ -63,10 +63,9 @@ def view_argument(layout: Layout) -> tuple[IndexArray, int]:
     """`layout` as the struct View of movement.cl, and the length of its rows."""
     sizes, strides = joined_axes(layout.view)
     if len(sizes) > MOST_AXES:
-        raise ValueError(
-            f"device 'opencl' moves elements along at most {MOST_AXES} axes at once, shape {layout.view.shape} has "
-            f"{len(sizes)}. Join axes with reshape first, move them in two steps, or use device 'cpu'."
-        )
+        raise ValueError(f"device 'opencl' moves elements along at most {MOST_AXES} axes at once, shape "
+                         f"{layout.view.shape} has {len(sizes)}. Join axes with reshape first, move them in two steps, "
+                         "or use device 'cpu'.")
     unused = [0] * (MOST_AXES - len(sizes))
     return np.array([len(sizes), layout.offset, *sizes, *unused, *strides, *unused], np.int32), sizes[-1]
 

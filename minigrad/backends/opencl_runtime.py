@@ -19,10 +19,8 @@ try:
     import pyopencl as cl
     from pyopencl.tools import ImmediateAllocator, MemoryPool
 except ImportError as error:
-    raise RuntimeError(
-        f"device 'opencl' needs PyOpenCL, which cannot be imported ({error}). "
-        "Install it: pip install 'minigrad-learn[opencl]'"
-    ) from error
+    raise RuntimeError(f"device 'opencl' needs PyOpenCL, which cannot be imported ({error}). Install it: pip install "
+                       "'minigrad-learn[opencl]'") from error
 
 _REMEDY = (
     "On Linux x86-64, pip install 'minigrad-learn[opencl]' brings PoCL, a driver for the processor. Elsewhere install "
@@ -91,26 +89,22 @@ class Runtime:
 
     def _check_process(self) -> None:
         if os.getpid() != self._process:
-            raise RuntimeError(
-                "device 'opencl' was used before this process was forked, and OpenCL drivers do not survive a fork. "
-                "Use it only in the child, or start workers with multiprocessing.get_context('spawn')."
-            )
+            raise RuntimeError("device 'opencl' was used before this process was forked, and OpenCL drivers do not "
+                               "survive a fork. Use it only in the child, or start workers with "
+                               "multiprocessing.get_context('spawn').")
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
         """An array whose elements are undefined."""
         size = prod(shape)
         if size > _MOST_ELEMENTS:
-            raise ValueError(
-                f"an array of shape {shape} has {size:,} elements; device 'opencl' counts in 32 bits and takes at most "
-                f"{_MOST_ELEMENTS:,}. Work on it in parts, or use device 'cpu'."
-            )
+            raise ValueError(f"an array of shape {shape} has {size:,} elements; device 'opencl' counts in 32 bits and "
+                             f"takes at most {_MOST_ELEMENTS:,}. Work on it in parts, or use device 'cpu'.")
         if dtype == np.float64 and not self._has_double:
             raise TypeError(f"{self.device.name} has no double precision, so float64 cannot live there; use float32.")
         nbytes = size * dtype.itemsize
         if nbytes > self._most_bytes:
-            raise MemoryError(
-                f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows {self._most_bytes:,}."
-            )
+            raise MemoryError(f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows "
+                              f"{self._most_bytes:,}.")
         self._check_process()
         try:
             return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
@@ -205,10 +199,9 @@ def _create_context() -> Any:
         try:
             return cl.create_some_context(interactive=False)
         except (cl.Error, RuntimeError) as error:
-            raise RuntimeError(
-                f"device 'opencl': PYOPENCL_CTX={choice!r} does not choose a device ({error}). The platforms are "
-                f"{names}. Write PYOPENCL_CTX=0 for the first of them, 0:1 for its second device, or unset it."
-            ) from error
+            raise RuntimeError(f"device 'opencl': PYOPENCL_CTX={choice!r} does not choose a device ({error}). The "
+                               f"platforms are {names}. Write PYOPENCL_CTX=0 for the first of them, 0:1 for its second "
+                               "device, or unset it.") from error
     devices = [device for platform in platforms for device in platform.get_devices()]
     if not devices:
         raise RuntimeError(f"device 'opencl': the OpenCL platforms {names} have no device. {_REMEDY}")

@@ -45,10 +45,8 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= _LIMIT:
         raise ValueError(f"set_num_threads: n={n!r} must be an int from 1 to {_LIMIT}.")
     if _forked and n > 1:
-        raise RuntimeError(
-            f"set_num_threads: n={n} in a forked process, where only 1 thread can work. "
-            "Start the process afresh instead: multiprocessing.set_start_method('spawn')."
-        )
+        raise RuntimeError(f"set_num_threads: n={n} in a forked process, where only 1 thread can work. Start the "
+                           "process afresh instead: multiprocessing.set_start_method('spawn').")
     _number = n
 
 

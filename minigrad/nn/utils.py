@@ -26,10 +26,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     with no_grad():
         total = norm(stack([norm(one, norm_type).to(first.dtype).to(first.device) for one in gradients]), norm_type)
         if error_if_nonfinite and not math.isfinite(total.item()):
-            raise RuntimeError(
-                f"clip_grad_norm_: the norm of the gradients is {total.item()}, so they cannot be scaled; with "
-                "error_if_nonfinite=False they would become NaN or 0."
-            )
+            raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total.item()}, so they cannot be "
+                               "scaled; with error_if_nonfinite=False they would become NaN or 0.")
         scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient *= scale.to(gradient.dtype).to(gradient.device)

@@ -184,9 +184,8 @@ def where(condition: Tensor, input: Operand = None, other: Operand = None) -> An
     like = next((x for x in (input, other) if hasattr(x, "creator")), condition)  # numbers take the dtype of the tensor
     x, y = operands(like._as_operand(input), other)
     if condition.device is not x.device:
-        raise TypeError(
-            f"where: condition is on {condition.device}, operands on {x.device}; move one with .to(device)."
-        )
+        raise TypeError(f"where: condition is on {condition.device}, operands on {x.device}; move one with "
+                        ".to(device).")
     shape = broadcast_shape(condition.shape, x.shape)
     return Where(broadcast_to(condition, shape))(broadcast_to(x, shape), broadcast_to(y, shape))
 

@@ -52,10 +52,9 @@ def _check_order_of_axes(parts: Key) -> None:
     """
     kinds = "".join(["a" if isinstance(part, np.ndarray) else "i" if isinstance(part, int) else "s" for part in parts])
     if re.search("[ai]s+[ai]", kinds) and re.fullmatch("s+a+s*", kinds.replace("i", "")):
-        raise IndexError(
-            "an index with a slice, None or ... between an integer and an array: NumPy and PyTorch order the axes of "
-            "the result differently. Index twice, first with the integers: x[0][:, [1, 2]] for x[0, :, [1, 2]]."
-        )
+        raise IndexError("an index with a slice, None or ... between an integer and an array: NumPy and PyTorch order "
+                         "the axes of the result differently. Index twice, first with the integers: x[0][:, [1, 2]] "
+                         "for x[0, :, [1, 2]].")
 
 
 class GetItem(Function):
@@ -95,9 +94,8 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     size = input.shape[axis]
     first += size if first < 0 else 0
     if not 0 <= first <= first + count <= size:
-        raise IndexError(
-            f"narrow: start={start}, length={length} leads out of dim={dim} of shape {input.shape}, or backwards."
-        )
+        raise IndexError(f"narrow: start={start}, length={length} leads out of dim={dim} of shape {input.shape}, or "
+                         "backwards.")
     return getitem(input, (*[slice(None)] * axis, slice(first, first + count)))
 
 
@@ -149,10 +147,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     places = _positions("gather", index, input.shape, axis)
     pairs = list(zip(index.shape, input.shape, strict=False))
     if index.ndim != input.ndim or any([size > most for size, most in pairs[:axis] + pairs[axis + 1 :]]):
-        raise ValueError(
-            f"gather: index {index.shape} must have as many dimensions as input {input.shape}, none of them larger, "
-            f"save dim={dim}."
-        )
+        raise ValueError(f"gather: index {index.shape} must have as many dimensions as input {input.shape}, none of "
+                         f"them larger, save dim={dim}.")
     return getitem(input, _along(index.shape, axis, places))
 
 
@@ -210,9 +206,8 @@ class Concatenate(Function):
 def _pieces(name: str, tensors: Any) -> list[Tensor]:
     """The tensors to join, as a list of at least one."""
     if hasattr(tensors, "creator"):
-        raise TypeError(
-            f"{name}: needs a list of tensors, got one tensor of shape {tensors.shape}; its rows are list(x)."
-        )
+        raise TypeError(f"{name}: needs a list of tensors, got one tensor of shape {tensors.shape}; its rows are "
+                        "list(x).")
     pieces = list(tensors)
     if not pieces:
         raise ValueError(f"{name}: needs at least one tensor.")
@@ -230,10 +225,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for position, tensor in enumerate(tensors):
         rest = (*tensor.shape[:axis], *tensor.shape[axis + 1 :])
         if tensor.ndim != len(first) or rest != (*first[:axis], *first[axis + 1 :]):
-            raise ValueError(
-                f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ only along "
-                f"dim={dim}."
-            )
+            raise ValueError(f"cat: tensors[{position}] has shape {tensor.shape}, tensors[0] {first}; they may differ "
+                             f"only along dim={dim}.")
     dtype = common_dtype(tensors)
     return Concatenate(axis)(*[cast(tensor, dtype) for tensor in tensors])
 
@@ -244,9 +237,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = tensors[0].shape
     for position, tensor in enumerate(tensors):
         if tensor.shape != shape:
-            raise ValueError(
-                f"stack: tensors[{position}] has shape {tensor.shape}, tensors[0] {shape}; they must be equal."
-            )
+            raise ValueError(f"stack: tensors[{position}] has shape {tensor.shape}, tensors[0] {shape}; they must be "
+                             "equal.")
     (axis,) = normal_axes("stack", (*shape, 1), [dim])
     return cat([reshape(tensor, (*shape[:axis], 1, *shape[axis:])) for tensor in tensors], axis)
 

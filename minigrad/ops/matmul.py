@@ -26,19 +26,16 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """
     x, y = input, input._as_operand(other)
     if x.dtype != y.dtype or x.dtype.kind == "b":
-        raise TypeError(
-            f"matmul: needs numbers of one dtype, got {x.dtype} and {y.dtype}; convert with .float() or .double()."
-        )
+        raise TypeError(f"matmul: needs numbers of one dtype, got {x.dtype} and {y.dtype}; convert with .float() or "
+                        ".double().")
     if x.ndim == 0 or y.ndim == 0:
         raise ValueError(f"matmul: shapes {x.shape} and {y.shape}: a scalar is no matrix; multiply with *.")
     rows, columns = x.ndim > 1, y.ndim > 1
     x = x if rows else reshape(x, (1, *x.shape))
     y = y if columns else reshape(y, (*y.shape, 1))
     if x.shape[-1] != y.shape[-2]:
-        raise ValueError(
-            f"matmul: shapes {input.shape} and {other.shape} do not fit: x has {x.shape[-1]} columns, y {y.shape[-2]} "
-            "rows. Did you mean a transpose, such as x @ y.T?"
-        )
+        raise ValueError(f"matmul: shapes {input.shape} and {other.shape} do not fit: x has {x.shape[-1]} columns, y "
+                         f"{y.shape[-2]} rows. Did you mean a transpose, such as x @ y.T?")
     lead = broadcast_shape(x.shape[:-2], y.shape[:-2])
     z = MatMul()(broadcast_to(x, (*lead, *x.shape[-2:])), broadcast_to(y, (*lead, *y.shape[-2:])))
     if rows and columns:
@@ -76,7 +73,6 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 def _of_ranks(name: str, x: Tensor, x_rank: int, y: Tensor, y_rank: int) -> tuple[Tensor, Tensor]:
     if (x.ndim, y.ndim) != (x_rank, y_rank):
-        raise ValueError(
-            f"{name}: shapes {x.shape} and {y.shape} must have {x_rank} and {y_rank} axes; matmul takes any shapes."
-        )
+        raise ValueError(f"{name}: shapes {x.shape} and {y.shape} must have {x_rank} and {y_rank} axes; matmul takes "
+                         "any shapes.")
     return x, y

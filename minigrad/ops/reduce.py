@@ -91,10 +91,8 @@ def broadcast_shape(x: Shape, y: Shape) -> Shape:
     pairs = list(zip(x_full, y_full, strict=True))
     for a, b in pairs:
         if a != b and a != 1 and b != 1:
-            raise ValueError(
-                f"shapes {x} and {y} cannot be broadcast together: aligned from the right, {a} meets {b}. "
-                "Sizes must be equal or 1; reshape one operand."
-            )
+            raise ValueError(f"shapes {x} and {y} cannot be broadcast together: aligned from the right, {a} meets {b}. "
+                             "Sizes must be equal or 1; reshape one operand.")
     shape = tuple([b if a == 1 else a for a, b in pairs])
     check_size("broadcast", shape)
     return shape

@@ -74,9 +74,8 @@ def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
     if -1 in new:
         known = -prod(new)
         if new.count(-1) > 1 or known <= 0 or input.numel() % known:
-            raise ValueError(
-                f"reshape: cannot infer the size -1 in {new} for shape {input.shape} of {input.numel()} elements."
-            )
+            raise ValueError(f"reshape: cannot infer the size -1 in {new} for shape {input.shape} of {input.numel()} "
+                             "elements.")
         new = tuple([input.numel() // known if size == -1 else size for size in new])
     if prod(new) != input.numel() or any([size < 0 for size in new]):
         raise ValueError(f"reshape: shape {input.shape} has {input.numel()} elements, {new} has {prod(new)}.")
@@ -94,10 +93,9 @@ def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
         raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(shape[0])!r}) converts numbers.")
     result = reshape(input, *shape)
     if input.numel() and not input.device.shares_memory(result.array, input.array):
-        raise RuntimeError(
-            f"view: the elements of this tensor of shape {input.shape} are not in row-major order in memory (it is a "
-            f"transpose or a slice), so shape {result.shape} needs a copy; write reshape(...)."
-        )
+        raise RuntimeError(f"view: the elements of this tensor of shape {input.shape} are not in row-major order in "
+                           f"memory (it is a transpose or a slice), so shape {result.shape} needs a copy; write "
+                           "reshape(...).")
     return result
 
 

@@ -158,10 +158,9 @@ class MaxPool2d(_Choice):
         for _, at_x, at_y in reversed(list(_taps(self.geometry))):
             first[at_y] = places[at_x]
         if (first < 0).any():
-            raise ValueError(
-                f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} a window "
-                f"meets no element of the image {self.geometry.x_shape}, so there is no largest. Use less of either."
-            )
+            raise ValueError(f"max_pool2d: with padding={self.geometry.padding} and dilation={self.geometry.dilation} "
+                             f"a window meets no element of the image {self.geometry.x_shape}, so there is no largest. "
+                             "Use less of either.")
         return first
 
 

@@ -24,10 +24,9 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
-                raise KeyError(
-                    f"{type(self).__name__}: param_groups[{position}] has no 'initial_lr', from which last_epoch="
-                    f"{last_epoch} could go on; load the optimizer's state dict first, or the scheduler's instead."
-                )
+                raise KeyError(f"{type(self).__name__}: param_groups[{position}] has no 'initial_lr', from which "
+                               f"last_epoch={last_epoch} could go on; load the optimizer's state dict first, or the "
+                               "scheduler's instead.")
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._initial = True

@@ -23,9 +23,8 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         groups = list(params)
         if not groups:
-            raise ValueError(
-                f"{type(self).__name__}: params is empty; pass model.parameters() (once: it is an iterator)."
-            )
+            raise ValueError(f"{type(self).__name__}: params is empty; pass model.parameters() (once: it is an "
+                             "iterator).")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -83,10 +82,9 @@ class Optimizer:
         """Takes over a copy of what state_dict() gave, in the dtype and on the device of each parameter."""
         saved = [group["params"] for group in state_dict["param_groups"]]
         if [len(group["params"]) for group in self.param_groups] != [len(positions) for positions in saved]:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: the state has groups of {[*map(len, saved)]} parameters, this "
-                f"optimizer of {[len(group['params']) for group in self.param_groups]}; make it as the saved one was."
-            )
+            raise ValueError(f"{type(self).__name__}.load_state_dict: the state has groups of {[*map(len, saved)]} "
+                             f"parameters, this optimizer of {[len(group['params']) for group in self.param_groups]}; "
+                             "make it as the saved one was.")
         parameters = dict(zip(chain(*saved), self._parameters(), strict=True))
         state = {
             parameters[k]: {name: _like(parameters[k], k, name, value) for name, value in values.items()}
@@ -114,7 +112,6 @@ def _like(parameter: Tensor, position: int, name: str, value: Any) -> Any:
     if name == "step":  # a tensor in PyTorch's states
         return value.item()
     if value.ndim and value.shape != parameter.shape:
-        raise ValueError(
-            f"load_state_dict: {name} of parameter {position} has shape {value.shape}, the parameter {parameter.shape}."
-        )
+        raise ValueError(f"load_state_dict: {name} of parameter {position} has shape {value.shape}, the parameter "
+                         f"{parameter.shape}.")
     return value.detach().to(parameter.device).to(parameter.dtype).clone()

@@ -96,9 +96,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
             raise ValueError(f"default_collate: the samples have {[len(sample) for sample in batch]} parts each.")
         parts = [default_collate(part) for part in zip(*batch, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else parts
-    raise TypeError(
-        f"default_collate: cannot make a batch of samples of type {type(first).__name__}; pass a collate_fn that can."
-    )
+    raise TypeError(f"default_collate: cannot make a batch of samples of type {type(first).__name__}; pass a "
+                    "collate_fn that can.")
 
 
 class DataLoader:
@@ -114,10 +113,8 @@ class DataLoader:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"DataLoader: batch_size={batch_size!r} must be a positive integer.")
         if num_workers != 0:
-            raise ValueError(
-                f"DataLoader: num_workers={num_workers}: samples are loaded in this process, for a fork would not see "
-                "its OpenCL device; write num_workers=0."
-            )
+            raise ValueError(f"DataLoader: num_workers={num_workers}: samples are loaded in this process, for a fork "
+                             "would not see its OpenCL device; write num_workers=0.")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.num_workers, self.collate_fn, self.generator = 0, collate_fn, generator
 

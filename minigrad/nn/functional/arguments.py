@@ -38,19 +38,17 @@ def check_floats(name: str, *tensors: Tensor) -> None:
     check_tensors(name, *tensors)
     for tensor in tensors:
         if not tensor.is_floating_point():
-            raise TypeError(
-                f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with .float()."
-            )
+            raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with "
+                            ".float().")
 
 
 def check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
     check_floats(name, input, weight, *(() if bias is None else (bias,)))
     for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
         if tensor.dtype != input.dtype or tensor.device is not input.device:
-            raise TypeError(
-                f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} {tensor.dtype} "
-                f"{tensor.shape} on {tensor.device}; they must agree. Convert with .float(), .double() or .to(device)."
-            )
+            raise TypeError(f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} "
+                            f"{tensor.dtype} {tensor.shape} on {tensor.device}; they must agree. Convert with "
+                            ".float(), .double() or .to(device).")
 
 
 def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, axes: str) -> None:
@@ -59,20 +57,16 @@ def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, 
     rank = len(axes.split(", "))
     if weight.ndim != 2 + rank:
         kernel = ", ".join(f"kernel_{axis}" for axis in axes.split(", "))
-        raise ValueError(
-            f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, "
-            f"in_channels / groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape)."
-        )
+        raise ValueError(f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, "
+                         f"in_channels / groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape).")
     check_batched(name, input, axes)
 
 
 def check_batched(name: str, input: Tensor, axes: str = "height, width") -> None:
     rank = 1 + len(axes.split(", "))
     if input.ndim not in (rank, rank + 1):
-        raise ValueError(
-            f"{name}: input has shape {input.shape}, but must be (batch, channels, {axes}) or (channels, {axes}); one "
-            "image X alone is X.reshape(1, 1, *X.shape)."
-        )
+        raise ValueError(f"{name}: input has shape {input.shape}, but must be (batch, channels, {axes}) or (channels, "
+                         f"{axes}); one image X alone is X.reshape(1, 1, *X.shape).")
 
 
 def batched(input: Tensor, rank: int = 4) -> Tensor:

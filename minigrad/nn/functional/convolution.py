@@ -103,9 +103,8 @@ def corr2d(X: Tensor, K: Tensor) -> Tensor:
     check_floats("corr2d", X, K)
     for name, matrix in (("X", X), ("K", K)):
         if matrix.ndim != 2:
-            raise ValueError(
-                f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d for batches."
-            )
+            raise ValueError(f"corr2d: {name} must be a matrix (height, width), got shape {matrix.shape}; see F.conv2d "
+                             "for batches.")
     return conv2d(X.reshape(1, 1, *X.shape), K.reshape(1, 1, *K.shape)).squeeze(0).squeeze(0)
 
 
@@ -135,18 +134,15 @@ def fold(input: Tensor, output_size: IntOrPair, kernel_size: IntOrPair, dilation
     check_floats("fold", input)
     (height, width), taps = pair("fold", "output_size", output_size), prod(pair("fold", "kernel_size", kernel_size))
     if input.ndim not in (2, 3) or taps < 1 or input.shape[-2] % taps:
-        raise ValueError(
-            f"fold: input has shape {input.shape}, but must be (batch, channels * {taps}, windows) for "
-            f"kernel_size={kernel_size}."
-        )
+        raise ValueError(f"fold: input has shape {input.shape}, but must be (batch, channels * {taps}, windows) for "
+                         f"kernel_size={kernel_size}.")
     y = batched(input, 3)
     shape = (y.shape[0], y.shape[1] // taps, height, width)
     geometry = _window_geometry("fold", shape, kernel_size, dilation, padding, stride)
     windows = geometry.y_shape[2:]
     if y.shape[2] != prod(windows):
-        raise ValueError(
-            f"fold: input {input.shape} has {y.shape[2]} windows, an image of output_size={output_size} has {windows}."
-        )
+        raise ValueError(f"fold: input {input.shape} has {y.shape[2]} windows, an image of output_size={output_size} "
+                         f"has {windows}.")
     return unbatched(window.fold(y.reshape(*shape[:2], taps, *windows), geometry), input, 3)
 
 
@@ -186,7 +182,6 @@ def _biased(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
         return y
     channels = y.shape[1]
     if bias.shape != (channels,):
-        raise ValueError(
-            f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected ({channels},)."
-        )
+        raise ValueError(f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected "
+                         f"({channels},).")
     return y + bias.reshape(channels, 1, 1)

@@ -141,10 +141,8 @@ def _weighted(name: str, losses: Tensor, weight: Tensor | None) -> Tensor:
         return losses
     axis = _class_axis(name, losses)
     if weight.shape != (losses.shape[axis],) or weight.dtype != losses.dtype:
-        raise ValueError(
-            f"{name}: weight is {weight.dtype} {weight.shape}, but must be {losses.dtype} ({losses.shape[axis]},): one "
-            "for each class."
-        )
+        raise ValueError(f"{name}: weight is {weight.dtype} {weight.shape}, but must be {losses.dtype} "
+                         f"({losses.shape[axis]},): one for each class.")
     return losses * weight.reshape(-1, *[1] * (losses.ndim - axis - 1))
 
 

@@ -73,7 +73,5 @@ def _check_shapes(name: str, input: Tensor, shape: Shape, **others: Tensor | Non
     check_floats(name, input, *given.values())
     for argument, tensor in given.items():
         if tensor.shape != shape or tensor.device is not input.device:
-            raise ValueError(
-                f"{name}: {argument} is {tensor.shape} on {tensor.device}, but must be {shape} on {input.device}, as "
-                f"input is {input.shape}."
-            )
+            raise ValueError(f"{name}: {argument} is {tensor.shape} on {tensor.device}, but must be {shape} on "
+                             f"{input.device}, as input is {input.shape}.")

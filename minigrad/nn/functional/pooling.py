@@ -59,9 +59,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int 
     kept = tuple([input.shape[k - 2] if want is None and k < 2 else want for k, want in enumerate(wanted)])
     height, width = pair("adaptive_avg_pool2d", "output_size", kept)
     if min(height, width) < 1 or 0 in input.shape[-3:]:
-        raise ValueError(
-            f"adaptive_avg_pool2d: input {input.shape} and output_size={output_size} must have sizes of at least 1."
-        )
+        raise ValueError(f"adaptive_avg_pool2d: input {input.shape} and output_size={output_size} must have sizes of "
+                         "at least 1.")
     return _means(_means(input, input.ndim - 2, height), input.ndim - 1, width)
 
 
@@ -106,10 +105,8 @@ def _windows(name: str, size: int, kernel: int, stride: int, padding: int, dilat
     if ceil_mode and (out - 1) * stride >= size + padding:
         out -= 1
     if out < 1:
-        raise ValueError(
-            f"{name}: the window spans {extent} elements, but an axis of the input with padding={padding} has "
-            f"{size + 2 * padding}. Use a larger image, more padding, or a smaller window."
-        )
+        raise ValueError(f"{name}: the window spans {extent} elements, but an axis of the input with padding={padding} "
+                         f"has {size + 2 * padding}. Use a larger image, more padding, or a smaller window.")
     return out
 
 

@@ -25,9 +25,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     check_tensors("pad", input)
     widths = integers("pad: pad", unpacked((pad,)))
     if len(widths) % 2 or len(widths) > 2 * input.ndim:
-        raise ValueError(
-            f"pad: pad={widths} must hold (before, after) for at most {input.ndim} axes of shape {input.shape}."
-        )
+        raise ValueError(f"pad: pad={widths} must hold (before, after) for at most {input.ndim} axes of shape "
+                         f"{input.shape}.")
     if mode not in ("constant", "reflect", "replicate"):
         raise NotImplementedError(f"pad: mode={mode!r} must be 'constant', 'reflect' or 'replicate'; or join slices "
                                   "with minigrad.cat.")  # fmt: skip

@@ -83,7 +83,6 @@ def _key(container: Module, position: int) -> str:
 
 def _checked(container: Module, position: int | str, module: Any) -> Module:
     if not isinstance(module, Module):
-        raise TypeError(
-            f"{type(container).__name__}: modules[{position!r}] must be a Module such as nn.ReLU(), got {module!r}."
-        )
+        raise TypeError(f"{type(container).__name__}: modules[{position!r}] must be a Module such as nn.ReLU(), got "
+                        f"{module!r}.")
     return module

@@ -26,9 +26,8 @@ class _Convolution(Module):
         name = type(self).__name__
         integers(f"{name}: in_channels, out_channels, groups", (in_channels, out_channels, groups))
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}."
-            )
+            raise ValueError(f"{name}: groups={groups} must divide in_channels={in_channels} and "
+                             f"out_channels={out_channels}.")
         modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate")
         if padding_mode not in modes:
             raise ValueError(f"{name}: padding_mode={padding_mode!r} must be one of {', '.join(map(repr, modes))}.")

@@ -33,10 +33,8 @@ class UninitializedTensor(Tensor):
         self.array, self.version = values.array, values.version
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise RuntimeError(
-            "a parameter or buffer of a lazy module has no shape yet: call the network once with an input such as it "
-            "will get (a dry run), or load a state dict."
-        )
+        raise RuntimeError("a parameter or buffer of a lazy module has no shape yet: call the network once with an "
+                           "input such as it will get (a dry run), or load a state dict.")
 
     shape = property(_refuse)
     detach = numpy = copy_ = __setitem__ = _result = __reduce__ = _refuse
@@ -90,9 +88,8 @@ class _Lazy(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim < -self._axis:
-            raise ValueError(
-                f"{type(self).__name__}: input of shape {input.shape} must have {-self._axis} dimensions or more."
-            )
+            raise ValueError(f"{type(self).__name__}: input of shape {input.shape} must have {-self._axis} dimensions "
+                             "or more.")
         place = next(chain(self.parameters(), self.buffers()), input)  # where to() may have moved them
         options = {**self._options, "device": place.device, "dtype": place.dtype}
         plain = self._plain(input.shape[self._axis], **options)

@@ -19,9 +19,8 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         if not isinstance(data, Tensor):
-            raise TypeError(
-                f"Parameter: needs a tensor, got {type(data).__name__}; make one with minigrad.tensor(data)."
-            )
+            raise TypeError(f"Parameter: needs a tensor, got {type(data).__name__}; make one with "
+                            "minigrad.tensor(data).")
         super().__init__(data.array, data.device, None, data.version)
         self.requires_grad_(requires_grad)
 
@@ -275,10 +274,8 @@ class Module:
             elif not hasattr(tensor, "materialize") and value.shape != tensor.shape:
                 problems.append(f"{name!r} has shape {value.shape}, the module's {tensor.shape}")
         if problems:
-            raise RuntimeError(
-                f"{type(self).__name__}.load_state_dict: {'; '.join(problems)}. The names and shapes must be those of "
-                "state_dict(); strict=False passes over missing and unexpected names."
-            )
+            raise RuntimeError(f"{type(self).__name__}.load_state_dict: {'; '.join(problems)}. The names and shapes "
+                               "must be those of state_dict(); strict=False passes over missing and unexpected names.")
         with no_grad():
             for _, tensor, value in pairs:
                 if hasattr(tensor, "materialize"):  # of a lazy module that has not seen its first input
@@ -321,11 +318,9 @@ def _register(module: Module, members: dict[str, Any], kind: type, name: str, va
 
 def _checked(module: Module, kind: type, name: str, value: Any) -> Any:
     if value is not None and not isinstance(value, kind):
-        raise TypeError(
-            f"{type(module).__name__}.{name} must be a {kind.__name__} or None, got {type(value).__name__}. To write "
-            "values into a tensor, use `with minigrad.no_grad():` and .copy_(); to have something else under this "
-            "name, del it first."
-        )
+        raise TypeError(f"{type(module).__name__}.{name} must be a {kind.__name__} or None, got "
+                        f"{type(value).__name__}. To write values into a tensor, use `with minigrad.no_grad():` and "
+                        ".copy_(); to have something else under this name, del it first.")
     return value
 
 
