@@ -32,3 +32,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
         for gradient in gradients:
             gradient *= scale.to(gradient.dtype).to(gradient.device)
     return total
+
+
+def zero_grad(tensor: Tensor, set_to_none: bool) -> None:
+    """Forgets the gradient of `tensor`, or fills it with zeros."""
+    grad = None if set_to_none or tensor.grad is None else tensor.grad.detach().zero_()
+    tensor.grad = grad

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from minigrad.function import enable_grad, no_grad
-from minigrad.nn.modules.module import zero_grad
+from minigrad.nn.utils import zero_grad
 from minigrad.tensor import Tensor
 
 

@@ -9,6 +9,7 @@ from minigrad.autograd import RemovableHandle
 from minigrad.creation import zeros
 from minigrad.dtypes import float32, float64
 from minigrad.function import no_grad
+from minigrad.nn.utils import zero_grad
 from minigrad.tensor import Tensor
 
 
@@ -348,9 +349,3 @@ def _once(members: Any) -> Iterator[tuple[str, Any]]:
         if member not in seen:
             seen.add(member)
             yield name, member
-
-
-def zero_grad(tensor: Tensor, set_to_none: bool) -> None:
-    """Forgets the gradient of `tensor`, or fills it with zeros."""
-    grad = None if set_to_none or tensor.grad is None else tensor.grad.detach().zero_()
-    tensor.grad = grad
