@@ -1,13 +1,12 @@
 """Layers that learn the number of their input channels or features from the first input, and then become plain ones."""
 
-import inspect
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NoReturn
 
 from minigrad.creation import Device, zeros
 from minigrad.function import no_grad
-from minigrad.nn.modules.convolution import Conv2d
+from minigrad.nn.modules.convolution import Conv2d, Numbers
 from minigrad.nn.modules.linear import Linear
 from minigrad.nn.modules.module import OWN, Module, Parameter
 from minigrad.nn.modules.normalization import BatchNorm2d
@@ -55,22 +54,17 @@ class UninitializedParameter(UninitializedTensor, Parameter):
 class _Lazy(Module):
     """At the first forward it makes a plain layer for the input, takes over what is missing, and becomes of its class.
 
-    Its arguments are those of the plain layer without the first, which the input will tell. Until then its parameters
-    have no shape, but a place in an optimizer, a device and a dtype. load_state_dict gives them shapes, too.
+    Until then its parameters have no shape, but a place in an optimizer, a device and a dtype. load_state_dict gives
+    them shapes, too.
     """
 
-    __signature__: inspect.Signature
     _plain: type[Any]  # of a module
     _shown: str
     _axis: int  # that of the input which is as long as the layer has input channels or features
 
-    def __init_subclass__(cls) -> None:
-        signature = inspect.signature(cls._plain)
-        cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._options = self.__signature__.bind(*args, **kwargs).arguments
-        plain = self._plain(0, **self._options)
+    def _wait(self, **options: Any) -> None:
+        """What the constructors do, with all arguments of the plain layer but the first."""
+        self._options, plain = options, self._plain(0, **options)
         self._take_over(plain)
         self._shown = plain.extra_repr()
         for name, parameter in plain._parameters.items():
@@ -114,14 +108,29 @@ class LazyLinear(_Lazy, Linear):
 
     _plain, _axis = Linear, -1
 
+    def __init__(self, out_features: int, bias: bool = True, device: Device = None, dtype: Any = None) -> None:
+        self._wait(out_features=out_features, bias=bias, device=device, dtype=dtype)
+
 
 class LazyConv2d(_Lazy, Conv2d):
     """Conv2d whose in_channels is the number of channels of its first input."""
 
     _plain, _axis = Conv2d, -3
 
+    def __init__(self, out_channels: int, kernel_size: Numbers, stride: Numbers = 1, padding: Numbers | str = 0,
+                 dilation: Numbers = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+                 device: Device = None, dtype: Any = None) -> None:
+        self._wait(out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding,
+                   dilation=dilation, groups=groups, bias=bias, padding_mode=padding_mode, device=device, dtype=dtype)
+
 
 class LazyBatchNorm2d(_Lazy, BatchNorm2d):
     """BatchNorm2d whose num_features is the number of channels of its first input."""
 
     _plain, _axis = BatchNorm2d, -3
+
+    def __init__(self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, device: Device = None, dtype: Any = None, *,
+                 bias: bool = True) -> None:
+        self._wait(eps=eps, momentum=momentum, affine=affine, track_running_stats=track_running_stats, device=device,
+                   dtype=dtype, bias=bias)
