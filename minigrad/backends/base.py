@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.geometry import Shape as Shape
 
 Array = Any
-Shape = tuple[int, ...]
 HostArray = npt.NDArray[Any]
 Elementwise = Callable[..., Array]
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray, is_basic
+from minigrad.backends.base import HostArray, Shape, is_basic
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import cast, common_dtype
 from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
 
-Shape = tuple[int, ...]
 Key = tuple[Any, ...]
 
 

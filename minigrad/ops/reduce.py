@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
-from minigrad.backends.geometry import check_size
+from minigrad.backends.geometry import Shape, check_size
 from minigrad.dtypes import as_dtype
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import cast, clone, same_dtype
 from minigrad.ops.index import gather
 from minigrad.ops.shape import integers, normal_axes, reshape, sizes, unpacked
 
-Shape = tuple[int, ...]
 Dim = int | Sequence[int] | None
 Operand: TypeAlias = Any  # a Tensor, or a number or NumPy array, which becomes a constant
 

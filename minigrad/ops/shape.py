@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.geometry import check_size
+from minigrad.backends.geometry import Shape, check_size
 from minigrad.function import Array, Function, Tensor
-
-Shape = tuple[int, ...]
 
 
 def integers(name: str, numbers: Sequence[Any]) -> Shape:

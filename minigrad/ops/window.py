@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.geometry import ConvGeometry, Shape
 from minigrad.function import Array, Function, Tensor
 
 Key = tuple[Any, ...]
-Shape = tuple[int, ...]
 Places = npt.NDArray[np.int32]
 
 

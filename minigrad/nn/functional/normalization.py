@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from math import prod
 
+from minigrad.backends.geometry import Shape
 from minigrad.function import no_grad
 from minigrad.nn.functional.arguments import check_floats
 from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
-
-Shape = tuple[int, ...]
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,

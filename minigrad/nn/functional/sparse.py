@@ -1,17 +1,13 @@
 """Integers as rows of a table: embedding, one_hot."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from minigrad.backends.base import HostArray
 from minigrad.creation import arange
 from minigrad.dtypes import int32, int64
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.ops.compare import where
 from minigrad.tensor import Tensor
-
-Numbers = npt.NDArray[Any]
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -43,7 +39,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return hot.long()
 
 
-def numbers_below(name: str, argument: str, tensor: Tensor, end: float, ignored: int | None = None) -> Numbers:
+def numbers_below(name: str, argument: str, tensor: Tensor, end: float, ignored: int | None = None) -> HostArray:
     """The integers of `tensor` on the host, each (but those `ignored`) from 0 to below `end`: none is counted from the
     back. The host is where positions are settled (see ops/index.py).
     """

@@ -1,17 +1,14 @@
 """Convolutional layers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from minigrad.creation import Device, zeros
 from minigrad.nn import functional as F
-from minigrad.nn.functional.arguments import pair, single
+from minigrad.nn.functional.arguments import IntOrPair, pair, single
 from minigrad.nn.modules.linear import reset
 from minigrad.nn.modules.module import Module, Parameter
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
-
-Numbers = int | Sequence[int]
 
 
 class _Convolution(Module):
@@ -20,8 +17,8 @@ class _Convolution(Module):
     axes: int
     transposed = False
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
-                 padding: Numbers | str = 0, dilation: Numbers = 1, groups: int = 1, bias: bool = True,
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: IntOrPair, stride: IntOrPair = 1,
+                 padding: IntOrPair | str = 0, dilation: IntOrPair = 1, groups: int = 1, bias: bool = True,
                  padding_mode: str = "zeros", device: Device = None, dtype: Any = None) -> None:
         name = type(self).__name__
         integers(f"{name}: in_channels, out_channels, groups", (in_channels, out_channels, groups))
@@ -42,7 +39,7 @@ class _Convolution(Module):
         self.register_parameter("bias", Parameter(zeros(out_channels, dtype=dtype, device=device)) if bias else None)
         self.reset_parameters()
 
-    def _numbers(self, argument: str, value: Numbers) -> tuple[int, ...]:
+    def _numbers(self, argument: str, value: IntOrPair) -> tuple[int, ...]:
         name = type(self).__name__
         return pair(name, argument, value) if self.axes == 2 else (single(name, argument, value),)
 
@@ -103,12 +100,12 @@ class ConvTranspose2d(_Convolution):
 
     axes, transposed = 2, True
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Numbers, stride: Numbers = 1,
-                 padding: Numbers = 0, output_padding: Numbers = 0, groups: int = 1, bias: bool = True,
-                 dilation: Numbers = 1, padding_mode: str = "zeros", device: Device = None, dtype: Any = None) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
-        )
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: IntOrPair, stride: IntOrPair = 1,
+                 padding: IntOrPair = 0, output_padding: IntOrPair = 0, groups: int = 1, bias: bool = True,
+                 dilation: IntOrPair = 1, padding_mode: str = "zeros", device: Device = None,
+                 dtype: Any = None) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode,
+                         device, dtype)
         self.output_padding = self._numbers("output_padding", output_padding)
 
     def forward(self, input: Tensor) -> Tensor:

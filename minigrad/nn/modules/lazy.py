@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from minigrad.creation import Device, zeros
 from minigrad.function import no_grad
-from minigrad.nn.modules.convolution import Conv2d, Numbers
+from minigrad.nn.functional.arguments import IntOrPair
+from minigrad.nn.modules.convolution import Conv2d
 from minigrad.nn.modules.linear import Linear
 from minigrad.nn.modules.module import OWN, Module, Parameter
 from minigrad.nn.modules.normalization import BatchNorm2d
@@ -117,8 +118,8 @@ class LazyConv2d(_Lazy, Conv2d):
 
     _plain, _axis = Conv2d, -3
 
-    def __init__(self, out_channels: int, kernel_size: Numbers, stride: Numbers = 1, padding: Numbers | str = 0,
-                 dilation: Numbers = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+    def __init__(self, out_channels: int, kernel_size: IntOrPair, stride: IntOrPair = 1, padding: IntOrPair | str = 0,
+                 dilation: IntOrPair = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
                  device: Device = None, dtype: Any = None) -> None:
         self._wait(out_channels=out_channels, kernel_size=kernel_size, stride=stride, padding=padding,
                    dilation=dilation, groups=groups, bias=bias, padding_mode=padding_mode, device=device, dtype=dtype)

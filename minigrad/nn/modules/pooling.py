@@ -1,24 +1,22 @@
 """Pooling layers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.nn import functional as F
+from minigrad.nn.functional.arguments import IntOrPair
 from minigrad.nn.modules.module import Module
 from minigrad.tensor import Tensor
-
-Numbers = int | Sequence[int]
 
 
 @dataclass(eq=False, repr=False)
 class MaxPool2d(Module):
     """F.max_pool2d: the largest element of each window."""
 
-    kernel_size: Numbers
-    stride: Numbers | None = None
-    padding: Numbers = 0
-    dilation: Numbers = 1
+    kernel_size: IntOrPair
+    stride: IntOrPair | None = None
+    padding: IntOrPair = 0
+    dilation: IntOrPair = 1
     return_indices: bool = field(default=False, repr=False)
     ceil_mode: bool = False
 
@@ -35,9 +33,9 @@ class MaxPool2d(Module):
 class AvgPool2d(Module):
     """F.avg_pool2d: the mean of each window."""
 
-    kernel_size: Numbers
-    stride: Numbers | None = None
-    padding: Numbers = 0
+    kernel_size: IntOrPair
+    stride: IntOrPair | None = None
+    padding: IntOrPair = 0
     ceil_mode: bool = field(default=False, repr=False)
     count_include_pad: bool = field(default=True, repr=False)
     divisor_override: int | None = field(default=None, repr=False)
