@@ -74,18 +74,11 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
         points, grad_outputs = arguments[: len(tensors)], arguments[len(tensors) :]
         outputs = _outputs(function, points)
         pairs = [(output, seed) for output, seed in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
-        found = autograd.grad(
-            [output for output, _ in pairs],
-            [points[position] for position in checked],
-            [seed for _, seed in pairs],
-            create_graph=True,
-            allow_unused=True,
-        )
+        ends, wanted = [output for output, _ in pairs], [points[position] for position in checked]
+        found = autograd.grad(ends, wanted, [seed for _, seed in pairs], create_graph=True, allow_unused=True)
         return [gradient for gradient in found if gradient is not None]
 
-    return gradcheck(
-        gradients, [*tensors, *seeds], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
-    )
+    return gradcheck(gradients, [*tensors, *seeds], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
 
 
 def _checked_positions(name: str, tensors: Sequence[Tensor]) -> list[int]:
@@ -108,9 +101,8 @@ def _outputs(function: Callable[..., Any], inputs: Sequence[Tensor]) -> list[Ten
 def _weights(outputs: Sequence[Tensor]) -> list[Tensor]:
     """Fixed random numbers shaped like the outputs, away from zero."""
     generator = np.random.default_rng(0)
-    return [
-        output._constant(output.device.from_numpy(generator.uniform(0.5, 1.5, output.shape))) for output in outputs
-    ]
+    arrays = [generator.uniform(0.5, 1.5, output.shape) for output in outputs]
+    return [output._constant(output.device.from_numpy(array)) for output, array in zip(outputs, arrays, strict=True)]
 
 
 def _fresh(tensors: Sequence[Tensor]) -> list[Tensor]:

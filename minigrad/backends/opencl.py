@@ -15,15 +15,7 @@ import numpy as np
 
 from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
 from minigrad.backends.geometry import ConvGeometry
-from minigrad.backends.opencl_indexing import (
-    IndexArray,
-    Layout,
-    Template,
-    everything,
-    positions,
-    sorted_by_place,
-    view_argument,
-)
+from minigrad.backends.opencl_indexing import Layout, Template, everything, positions, sorted_by_place, view_argument
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
 
 _int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
@@ -314,7 +306,7 @@ def _blocks(channels: int, geometry: ConvGeometry) -> int:
     return geometry.groups * _parts(channels // geometry.groups, _BLOCK)
 
 
-def _geometry_argument(geometry: ConvGeometry) -> IndexArray:
+def _geometry_argument(geometry: ConvGeometry) -> HostArray:
     """`geometry` as the struct Geometry of conv2d.cl."""
     for axis in (0, 1):
         reach = geometry.x_shape[axis + 2] + geometry.padding[axis]

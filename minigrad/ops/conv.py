@@ -33,10 +33,8 @@ class Conv2d(_Convolution):
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, w = self.inputs
-        return (
-            conv2d_input_grad(dy, w, self.geometry) if self.needs_grad[0] else None,
-            conv2d_weight_grad(x, dy, self.geometry) if self.needs_grad[1] else None,
-        )
+        dx = conv2d_input_grad(dy, w, self.geometry) if self.needs_grad[0] else None
+        return dx, conv2d_weight_grad(x, dy, self.geometry) if self.needs_grad[1] else None
 
 
 class Conv2dInputGrad(_Convolution):
@@ -45,10 +43,8 @@ class Conv2dInputGrad(_Convolution):
 
     def backward(self, dx: Tensor) -> tuple[Tensor | None, Tensor | None]:
         y, w = self.inputs
-        return (
-            conv2d(dx, w, self.geometry) if self.needs_grad[0] else None,
-            conv2d_weight_grad(dx, y, self.geometry) if self.needs_grad[1] else None,
-        )
+        dy = conv2d(dx, w, self.geometry) if self.needs_grad[0] else None
+        return dy, conv2d_weight_grad(dx, y, self.geometry) if self.needs_grad[1] else None
 
 
 class Conv2dWeightGrad(_Convolution):
@@ -57,10 +53,8 @@ class Conv2dWeightGrad(_Convolution):
 
     def backward(self, dw: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, y = self.inputs
-        return (
-            conv2d_input_grad(y, dw, self.geometry) if self.needs_grad[0] else None,
-            conv2d(x, dw, self.geometry) if self.needs_grad[1] else None,
-        )
+        dx = conv2d_input_grad(y, dw, self.geometry) if self.needs_grad[0] else None
+        return dx, conv2d(x, dw, self.geometry) if self.needs_grad[1] else None
 
 
 def conv2d(x: Tensor, w: Tensor, geometry: ConvGeometry) -> Tensor:

@@ -6,7 +6,7 @@ from minigrad.nn.functional.convolution import conv1d, conv2d, conv_transpose2d,
 from minigrad.nn.functional.linear import linear
 from minigrad.nn.functional.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss, nll_loss, smooth_l1_loss,
-)  # fmt: skip  # fmt: skip
+)  # fmt: skip
 from minigrad.nn.functional.normalization import batch_norm, layer_norm
 from minigrad.nn.functional.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from minigrad.nn.functional.resizing import interpolate, pad

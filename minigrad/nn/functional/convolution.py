@@ -89,9 +89,8 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     strides, paddings = pair("conv_transpose2d", "stride", stride), pair("conv_transpose2d", "padding", padding)
     extras = pair("conv_transpose2d", "output_padding", output_padding)
     dilations = pair("conv_transpose2d", "dilation", dilation)
-    geometry = transposed_geometry(
-        "conv_transpose2d", y.shape, weight.shape, strides, paddings, extras, dilations, groups
-    )
+    geometry = transposed_geometry("conv_transpose2d", y.shape, weight.shape, strides, paddings, extras, dilations,
+                                   groups)
     return unbatched(_biased("conv_transpose2d", conv.conv2d_input_grad(y, weight, geometry), bias), input)
 
 

@@ -99,10 +99,8 @@ class BinaryCrossEntropy(Function):
 
     def backward(self, dy: Tensor) -> tuple[Tensor | None, Tensor | None]:
         x, t = self.inputs
-        return (
-            dy * (x - t) / maximum(x * (1 - x), 1e-12) if self.needs_grad[0] else None,
-            dy * (maximum(log1p(-x), -100) - maximum(log(x), -100)) if self.needs_grad[1] else None,
-        )
+        dx = dy * (x - t) / maximum(x * (1 - x), 1e-12) if self.needs_grad[0] else None
+        return dx, dy * (maximum(log1p(-x), -100) - maximum(log(x), -100)) if self.needs_grad[1] else None
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, *,

@@ -35,10 +35,8 @@ def avg_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None =
         raise ValueError("avg_pool2d: divisor_override=0 must not be 0; None divides by the size of the window.")
     batch, channels, *image = x.shape
     ones = x.new_ones(1, 1, *geometry.w_shape[2:])  # a sum is a convolution of each channel with ones
-    planes = ConvGeometry(
-        (batch * channels, 1, *image), ones.shape, (batch * channels, 1, *geometry.y_shape[2:]),
-        geometry.stride, geometry.padding, geometry.dilation, 1,
-    )  # fmt: skip
+    planes = ConvGeometry((batch * channels, 1, *image), ones.shape, (batch * channels, 1, *geometry.y_shape[2:]),
+                          geometry.stride, geometry.padding, geometry.dilation, 1)
     sums = conv.conv2d(x.reshape(planes.x_shape), ones, planes).reshape(geometry.y_shape)
     if divisor_override is None:
         rows, columns = (_counts(geometry, axis, count_include_pad) for axis in (0, 1))
@@ -90,9 +88,8 @@ def _geometry(name: str, input: Tensor, kernel_size: IntOrPair, stride: IntOrPai
     axes = zip(x.shape[2:], kernel, strides, paddings, dilations, strict=True)
     sizes = [_windows(name, *axis, ceil_mode) for axis in axes]
     (batch, channels), w_shape = x.shape[:2], (x.shape[1], 1, *kernel)
-    return x, ConvGeometry(
-        x.shape, w_shape, (batch, channels, sizes[0], sizes[1]), strides, paddings, dilations, channels
-    )
+    y_shape = (batch, channels, sizes[0], sizes[1])
+    return x, ConvGeometry(x.shape, w_shape, y_shape, strides, paddings, dilations, channels)
 
 
 def _windows(name: str, size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:

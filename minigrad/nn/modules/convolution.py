@@ -28,9 +28,8 @@ class _Convolution(Module):
         modes = ("zeros",) if self.transposed else ("zeros", "reflect", "replicate")
         if padding_mode not in modes:
             raise ValueError(f"{name}: padding_mode={padding_mode!r} must be one of {', '.join(map(repr, modes))}.")
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
-            in_channels, out_channels, groups, padding_mode,
-        )  # fmt: skip
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.groups, self.padding_mode = groups, padding_mode
         self.kernel_size, self.stride = self._numbers("kernel_size", kernel_size), self._numbers("stride", stride)
         self.padding = padding if isinstance(padding, str) else self._numbers("padding", padding)
         self.dilation, self.output_padding = self._numbers("dilation", dilation), (0,) * self.axes
@@ -109,7 +108,5 @@ class ConvTranspose2d(_Convolution):
         self.output_padding = self._numbers("output_padding", output_padding)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.conv_transpose2d(
-            input, self.weight, self.bias, self.stride, self._padded(input)[1], self.output_padding, self.groups,
-            self.dilation,
-        )  # fmt: skip
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self._padded(input)[1],
+                                  self.output_padding, self.groups, self.dilation)
