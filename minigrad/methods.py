@@ -20,6 +20,7 @@ def _reflected(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, 
 
 def _comparison(operation: Callable[[Tensor, Any], Tensor]) -> Callable[[Any, object], Any]:
     """The method for == and !=, which Python also calls with what is no operand."""
+
     def method(self: Any, other: object) -> Any:
         is_operand = hasattr(other, "creator") or isinstance(other, OPERAND_TYPES)
         return operation(self, other) if is_operand else NotImplemented

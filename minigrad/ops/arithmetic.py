@@ -1,4 +1,7 @@
-"""Arithmetic of each element by itself. Operands are brought to one dtype and one shape first (`reduce.operands`)."""
+"""Arithmetic of each element by itself. Operands are brought to one dtype and one shape first (`reduce.operands`).
+
+Forwards, each is one primitive of the device, which `primitive` names; what there is to read is the way back.
+"""
 
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.compare import eq, where
