@@ -325,6 +325,7 @@ class Tensor(Methods):
         if value.device is not self.device:
             raise TypeError(f"x is on {self.device}, value on {value.device}; move it with "
                             f"value.to({self.device.name!r}).")
+        value = convert.cast(value, self.dtype)  # integers and bools leave the graph
         view = self._view or View(self, (), 0, True)
         recorded = is_grad_enabled() and (view.base.requires_grad or value.requires_grad)
         if recorded:
@@ -334,7 +335,7 @@ class Tensor(Methods):
         target = self.device.getitem(self.array, key).shape
         while value.ndim > len(target) and value.shape[0] == 1:
             value = value.squeeze(0)
-        value = convert.cast(reduce.broadcast_to(value, target), self.dtype)
+        value = reduce.broadcast_to(value, target)
         if self.device.shares_memory(value.array, self.array):
             value = value.clone()  # x[1:] = x[:-1]
         creator = Write(view.steps, key)

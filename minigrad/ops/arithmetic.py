@@ -3,6 +3,7 @@
 Forwards, each is one primitive of the device, which `primitive` names; what there is to read is the way back.
 """
 
+from minigrad.dtypes import as_number
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.compare import eq, where
 from minigrad.ops.convert import as_float, check_not_bool
@@ -103,8 +104,9 @@ def div(input: Tensor, other: Operand, *, rounding_mode: str | None = None) -> T
         return add(floor_divide(x, y), (remainder(x, y) != 0) & ((x < 0) != (y < 0)))
     if rounding_mode is not None:
         raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}.")
-    x, y = operands(input, other)
-    return Div()(as_float(x), as_float(y))
+    if not str(getattr(other, "dtype", "")).startswith("float"):
+        input = as_float(input)  # before they meet: -2 is no byte, but a byte can be divided by it
+    return Div()(*operands(input, other))
 
 
 def floor_divide(input: Tensor, other: Operand) -> Tensor:
@@ -166,12 +168,14 @@ class PowScalar(Function):
 
 def pow(input: Tensor, exponent: Operand) -> Tensor:
     """z = x^y, dx = dz * y * x^(y-1), dy = dz * x^y * ln x. The exponent is a number or a tensor."""
-    if input.dtype.kind == "b":
+    if input.dtype.kind == "b" and getattr(exponent, "dtype", input.dtype) == input.dtype:
         input = input.long()  # as in PyTorch; a power of bools is a number
     if isinstance(exponent, (int, float)):
         whole = isinstance(exponent, int)
-        if whole and exponent < 0 and not input.is_floating_point():
-            raise ValueError(f"pow: {input.dtype} to the power {exponent} is no integer; convert with .float() first.")
+        if whole and not input.is_floating_point():
+            if exponent < 0:
+                raise ValueError(f"pow: {input.dtype} to the power {exponent} is no integer; convert with .float().")
+            as_number(exponent, input.dtype)  # raises if that cannot hold it
         return PowScalar(exponent if whole else float(exponent))(input if whole else as_float(input))
     return Pow()(*operands(input, exponent))
 
@@ -204,4 +208,4 @@ def clamp(input: Tensor, min: Operand | None = None, max: Operand | None = None)
     nearest = input.detach()
     nearest = nearest if min is None else maximum(nearest, min)
     nearest = nearest if max is None else minimum(nearest, max)
-    return where(eq(nearest, input), input, nearest) if input.requires_grad else nearest
+    return where(eq(nearest, input), input, nearest) if input.requires_grad or nearest.requires_grad else nearest

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.backends.base import HostArray, Shape, is_basic
 from minigrad.function import Array, Function, Tensor
-from minigrad.ops.convert import cast, common_dtype
+from minigrad.ops.convert import cast, clone, common_dtype
 from minigrad.ops.shape import integers, normal_axes, reshape, unpacked
 
 Key = tuple[Any, ...]
@@ -181,9 +181,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 
 def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
-    """The elements in reverse order along each of `dims`."""
+    """The elements in reverse order along each of `dims`; as in PyTorch a copy, while x[::-1] is a view."""
     axes = normal_axes("flip", input.shape, unpacked(dims))
-    return GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input)
+    return clone(GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input))
 
 
 class Concatenate(Function):

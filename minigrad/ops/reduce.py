@@ -269,12 +269,19 @@ def _argmax(name: str, input: Tensor, dim: int | None, keepdim: bool, axis: int 
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """Whether an element over `dim` is not 0, as bool (uint8 for uint8); of none, False."""
-    return _truth(input, sum(input != 0, reduced_axes("any", input, dim, axis), keepdim) != 0)
+    return _truth(input, _found_over("any", input != 0, dim, keepdim, axis))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """Whether no element over `dim` is 0, as bool (uint8 for uint8); of none, True."""
-    return _truth(input, sum(input == 0, reduced_axes("all", input, dim, axis), keepdim) == 0)
+    return _truth(input, ~_found_over("all", input == 0, dim, keepdim, axis))
+
+
+def _found_over(name: str, marks: Tensor, dim: Dim, keepdim: bool, axis: Dim) -> Tensor:
+    """Whether one of the `marks` over `dim` is set; for (), which means no axis here (as in PyTorch), each alone."""
+    if () not in (dim, axis):
+        marks = sum(marks, reduced_axes(name, marks, dim, axis), keepdim) != 0
+    return marks
 
 
 def _truth(input: Tensor, result: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     var = (centred * centred).mean(axes, keepdim=True)
     with no_grad():
         for running, now in ((running_mean, mean), (running_var, var * (count / max(1, count - 1)))):
-            if running is not None:
+            if running is not None and count:  # a batch of nothing teaches nothing
                 running.copy_(running * (1 - momentum) + now.reshape(size) * momentum)
     return _scaled(centred, var, eps, weight, bias, column)
 

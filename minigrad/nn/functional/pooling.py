@@ -66,7 +66,7 @@ def _means(x: Tensor, axis: int, out: int) -> Tensor:
     """The means along `axis` of `out` parts that cover it evenly."""
     lead, size = x.shape[:axis], x.shape[axis]
     if size % out == 0:
-        return x if size == out else x.reshape(*lead, out, size // out, *x.shape[axis + 1 :]).mean(axis + 1)
+        return x.clone() if size == out else x.reshape(*lead, out, size // out, *x.shape[axis + 1 :]).mean(axis + 1)
     bounds = [(k * size // out, -(-(k + 1) * size // out)) for k in range(out)]
     return stack([narrow(x, axis, start, end - start).mean(axis) for start, end in bounds], axis)
 

@@ -34,7 +34,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise ValueError(f"pad: mode={mode!r} takes no value={value} and no negative widths pad={widths}.")
     for k, (before, after) in enumerate(zip(widths[::2], widths[1::2], strict=True)):
         input = _bordered(input, input.ndim - 1 - k, before, after, mode, value or 0)
-    return input
+    return input if max(widths, default=0) > 0 else input.clone()  # never a view of the input
 
 
 def _bordered(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
@@ -86,7 +86,7 @@ def interpolate(input: Tensor, size: int | Sequence[int] | None = None,
         if new < 1 or old < 1:
             raise ValueError(f"interpolate: {given} makes {new} of the {old} elements of axis {axis} of input.")
         step = input.dtype.type(old) / input.dtype.type(new) if scale_factor is None else 1 / number
-        input = _nearest(input, axis, _positions(input, axis, new, step, axes > 1))
+        input = _nearest(input, axis, _positions(input, axis, new, step, axes == 2))
     return input
 
 
@@ -105,5 +105,5 @@ def _nearest(x: Tensor, axis: int, places: Places) -> Tensor:
     times, rest = divmod(len(places), x.shape[axis])
     if rest == 0 and (places == np.arange(len(places)) // times).all():  # the gradient of a repetition is a plain sum
         repeated = x.unsqueeze(axis + 1).expand(*x.shape[: axis + 1], times, *x.shape[axis + 1 :])
-        return repeated.reshape(*x.shape[:axis], len(places), *x.shape[axis + 1 :])
+        return repeated.clone().reshape(*x.shape[:axis], len(places), *x.shape[axis + 1 :])
     return x[(*[slice(None)] * axis, places)]
