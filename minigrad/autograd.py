@@ -53,7 +53,8 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
          grad_outputs: Tensor | Sequence[Tensor | None] | None = None, retain_graph: bool | None = None,
-         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool = False
+         ) -> tuple[Tensor | Any, ...]:  # Any: None, for allow_unused
     """The gradients of sum_k (outputs[k] * grad_outputs[k]).sum() with respect to `inputs`, as a tuple.
 
     No `.grad` is touched, save those of tensors on the way that called retain_grad(); only what leads to `inputs`

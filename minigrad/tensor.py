@@ -213,6 +213,9 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator["Tensor"]:
         return (self[k] for k in range(len(self)))
 
+    def __contains__(self, element: Any) -> Any:
+        return elementwise.eq(self, element).any().item() != 0
+
     def __repr__(self) -> str:
         """PyTorch's format. Where PyTorch writes grad_fn=<MulBackward0>, the Function that made it: creator=<Mul>."""
         usual = self.dtype == float32 or (self.numel() > 0 and self.dtype.kind in "ib" and self.dtype != int32)

@@ -1,6 +1,6 @@
 """The table for the borders of what functions take: where something else than PyTorch's was returned once."""
 
-from .cases import INF, KINKS, MASK, NAN, bools, floats, ints, normal
+from .cases import INF, KINKS, MASK, NAN, floats, ints, normal
 from .cases_arithmetic import BYTES
 
 _ZERO = floats(0.0, 1.0)
@@ -8,7 +8,7 @@ _ZERO = floats(0.0, 1.0)
 CASES = [
     (lambda m, j, k: [j / k, k / j, j[0] / m.tensor(-2), j / m.tensor(2.5), m.div(j, -3), -3 / j], BYTES, ints(-2, 3)),
     (lambda m, j, x: [j / x, x / j, m.tensor([2**24 + 1]) / m.tensor(1.0, dtype=m.float64)], BYTES, normal(2)),
-    (lambda m, b, j, k: [b**j, b ** k.to(m.int32), b**k, j**b, b**2], bools(True, False), BYTES[:2], ints(2, 0)),
+    (lambda m, b, j, k: [b**j, b ** k.to(m.int32), b**k, j**b, b**2, k**1e30], MASK[0, :2], BYTES[:2], ints(2, 0)),
     (lambda m, x: [x.all(()), x.any(dim=()), m.all(x, dim=(), keepdim=True), (x > 2).any(())], KINKS.reshape(2, 2)),
     (lambda m, x, y: [x.clamp(y), x.detach().clamp(y), x.detach().clamp(max=y)], KINKS, floats(-2.0, 0.0, -1.0, 1.0)),
     (lambda m, k, x: m.zeros(3, dtype=m.int64).copy_(x), ints(1), normal(3)),
@@ -25,6 +25,7 @@ CASES = [
     (lambda m, x: batch_of_nothing(m), _ZERO),
     (lambda m, x: m.nn.functional.dropout(x, 0.0), floats(INF, NAN, -0.0)),
     (lambda m, b: [b.all(()), b.any(())], MASK),
+    (lambda m, x, j: [0.5 in x, 3 in x, x[:2] in x[:2], NAN in x, 255 in j, True in j, x[:0] in x[:0]], KINKS, BYTES),
 ]  # fmt: skip
 
 
