@@ -480,6 +480,8 @@ class Tensor(Methods):
         array = self.numpy()
         if self.array is not array:
             raise BufferError(f"DLPack: memory on {self.device} is not shared with other libraries; pass x.cpu().")
+        if min(array.strides, default=0) < 0:
+            raise BufferError("DLPack: PyTorch dies of a view that goes backwards (x[::-1]); pass x.clone().")
         return array
 
     def item(self) -> Any:

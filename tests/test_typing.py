@@ -28,7 +28,7 @@ class Network(nn.Module):
         for layer in self.layers:
             x = layer(x)
         x = self.head(x)
-        return x
+        return x - x.logsumexp(1, keepdim=True)
 
 
 class Samples(Dataset):
