@@ -91,19 +91,22 @@ def full(size: Sequence[int], fill_value: float, *, dtype: Any = None, device: D
     return Tensor(array, backend).requires_grad_(requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """Zeros: zeros(2, 3) or zeros((2, 3)); float32 unless told."""
-    return full(sizes("zeros", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+def zeros(*args: Any, size: Any = None, dtype: Any = None, device: Device = None,
+          requires_grad: bool = False) -> Tensor:
+    """Zeros: zeros(2, 3), zeros((2, 3)) or zeros(size=(2, 3)); float32 unless told."""
+    return full(sizes("zeros", args, size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
-    """Ones: ones(2, 3) or ones((2, 3)); float32 unless told."""
-    return full(sizes("ones", size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+def ones(*args: Any, size: Any = None, dtype: Any = None, device: Device = None,
+         requires_grad: bool = False) -> Tensor:
+    """Ones: ones(2, 3), ones((2, 3)) or ones(size=(2, 3)); float32 unless told."""
+    return full(sizes("ones", args, size), 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, device: Device = None, requires_grad: bool = False) -> Tensor:
+def empty(*args: Any, size: Any = None, dtype: Any = None, device: Device = None,
+          requires_grad: bool = False) -> Tensor:
     """For values that will be written before they are read; they happen to be zeros, on which nobody should rely."""
-    return full(sizes("empty", size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(sizes("empty", args, size), 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, device: Device = None,
@@ -127,19 +130,24 @@ def empty_like(input: Tensor, *, dtype: Any = None, device: Device = None, requi
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Device = None,
-           requires_grad: bool = False) -> Tensor:
+def arange(start: float | None = None, end: float | None = None, step: float = 1, *, dtype: Any = None,
+           device: Device = None, requires_grad: bool = False) -> Tensor:
     """start, start + step, ... below end: arange(end), arange(start, end) or arange(start, end, step).
 
     int64 if all three are ints, else float32.
     """
     if end is None:
-        start, end = 0, start
+        start, end = None, start
+    if end is None:
+        raise TypeError("arange: needs an end, as in arange(3).")
+    start = 0 if start is None else start
+    if dtype is not None and as_dtype(dtype).kind in "iu" and any([number % 1 for number in (start, end, step)]):
+        raise ValueError(f"arange: {start}, {end} and {step} must be whole numbers for dtype={dtype}; round them.")
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}.")
     numbers = np.arange(start, end, step)
     kind = as_dtype(dtype) if dtype is not None else float32 if numbers.dtype.kind == "f" else int64
-    return make(numbers.astype(kind), device, requires_grad)
+    return make(as_array(numbers, kind), device, requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Device = None,

@@ -58,8 +58,11 @@ class Methods:
     mul = __mul__ = __rmul__ = arithmetic.mul
     mul_ = __imul__ = _in_place(arithmetic.mul)
     div = __truediv__ = arithmetic.div
-    __rtruediv__ = _reflected(arithmetic.div)
     div_ = __itruediv__ = _in_place(arithmetic.div)
+
+    def __rtruediv__(self: Any, other: Any) -> Any:
+        return arithmetic.div(convert.as_float(self)._as_operand(other), self)  # -3 / bytes is no matter of bytes
+
     floor_divide = __floordiv__ = arithmetic.floor_divide
     __rfloordiv__ = _reflected(arithmetic.floor_divide)
     floor_divide_ = __ifloordiv__ = _in_place(arithmetic.floor_divide)

@@ -94,19 +94,19 @@ def _float(name: str, dtype: Any) -> np.dtype[Any]:
     return kind
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Device = None,
+def rand(*args: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Device = None,
          requires_grad: bool = False) -> Tensor:
     """Random numbers spread evenly over [0, 1)."""
     kind = _float("rand", dtype)
-    numbers = _source("rand", generator).random(sizes("rand", size)).astype(kind)
+    numbers = _source("rand", generator).random(sizes("rand", args, size)).astype(kind)
     below_one = np.nextafter(kind.type(1), kind.type(0))  # rounding to float32 may have reached 1
     return make(np.minimum(numbers, below_one), device, requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Device = None,
+def randn(*args: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, device: Device = None,
           requires_grad: bool = False) -> Tensor:
     """Normally distributed random numbers with mean 0 and variance 1."""
-    numbers = _source("randn", generator).standard_normal(sizes("randn", size))
+    numbers = _source("randn", generator).standard_normal(sizes("randn", args, size))
     return make(numbers.astype(_float("randn", dtype)), device, requires_grad)
 
 

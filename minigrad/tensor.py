@@ -521,14 +521,18 @@ class Tensor(Methods):
         array = backend.full(shaping.sizes("new_full", (size,)), as_number(fill_value, kind), kind)
         return Tensor(array, backend).requires_grad_(requires_grad)
 
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+    def new_zeros(
+        self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> "Tensor":
         """Zeros, of this one's dtype and device unless told: new_zeros(2, 3) or new_zeros((2, 3))."""
-        shape = shaping.sizes("new_zeros", size)
+        shape = shaping.sizes("new_zeros", args, size)
         return self.new_full(shape, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> "Tensor":
+    def new_ones(
+        self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> "Tensor":
         """Ones, as new_zeros."""
-        shape = shaping.sizes("new_ones", size)
+        shape = shaping.sizes("new_ones", args, size)
         return self.new_full(shape, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
     new_empty = new_zeros

@@ -276,6 +276,11 @@ def test_numpy_takes_our_memory_by_dlpack(device: str) -> None:
             np.from_dlpack(shared)
 
 
+def test_views_that_go_backwards_are_not_shared_by_dlpack() -> None:
+    with pytest.raises(BufferError, match=r"goes backwards.*x\.clone\(\)"):
+        np.from_dlpack(minigrad.arange(3, device="cpu")[::-1])
+
+
 def test_we_take_the_memory_of_numpy_by_dlpack() -> None:
     array = np.arange(6.0).reshape(2, 3)
     x = minigrad.from_dlpack(array.T[::2])
@@ -411,7 +416,6 @@ REORDERED = {
     "transpose": lambda x: x.transpose(0, 1),
     "T": lambda x: x.T,
     "permute": lambda x: x.permute(1, 0),
-    "flip": lambda x: x.flip(0),
     "view of a slice": lambda x: x[1:].view(-1),
     "narrow": lambda x: x.narrow(0, 1, 1),
     "select": lambda x: x.select(0, 1),
@@ -430,6 +434,10 @@ COPIES = {
     "sum over nothing": lambda x: x[None].sum(0),
     "to, copy": lambda x: x.to(x.dtype, copy=True),
     "repeat": lambda x: x.repeat(1, 1),
+    "flip": lambda x: x.flip(0),
+    "pad by nothing": lambda x: nn.functional.pad(x, (0, 0)),
+    "interpolate to the same": lambda x: nn.functional.interpolate(x[None], 3),
+    "pool to the same": lambda x: nn.functional.adaptive_avg_pool2d(x[None], (2, 3)),
     "gather": lambda x: x.gather(0, minigrad.tensor([[0, 1, 0]])),
     "masked_fill": lambda x: x.masked_fill(x < 0, 1),
 }

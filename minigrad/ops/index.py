@@ -180,9 +180,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return unbind(positions, 1) if as_tuple else positions
 
 
-def flip(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+def flip(input: Tensor, *args: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """The elements in reverse order along each of `dims`; as in PyTorch a copy, while x[::-1] is a view."""
-    axes = normal_axes("flip", input.shape, unpacked(dims))
+    axes = normal_axes("flip", input.shape, unpacked(args, dims))
     return clone(GetItem((*[slice(None, None, -1 if k in axes else 1) for k in range(input.ndim)], Ellipsis))(input))
 
 

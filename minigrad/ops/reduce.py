@@ -60,9 +60,9 @@ def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     return _repeated(input, shape)
 
 
-def expand(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def expand(input: Tensor, *args: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """broadcast_to with PyTorch's arguments: expand(2, 3) or expand((2, 3)); -1 leaves the size of an axis as it is."""
-    sizes = integers("expand", unpacked(shape))
+    sizes = integers("expand", unpacked(args, size))
     kept = (-1,) * (len(sizes) - input.ndim) + input.shape
     return broadcast_to(input, [old if size == -1 else size for old, size in zip(kept, sizes, strict=False)])
 
@@ -72,10 +72,10 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return broadcast_to(input, other.shape)
 
 
-def repeat(input: Tensor, *repeats: int | Sequence[int]) -> Tensor:
+def repeat(input: Tensor, *args: int | Sequence[int], repeats: Sequence[int] | None = None) -> Tensor:
     """x so many times along each axis, and along new axes in front; dx is the sum of dy over the repetitions."""
-    counts = sizes("repeat", repeats)
-    if len(counts) < input.ndim or not repeats:
+    counts = sizes("repeat", args, repeats)
+    if len(counts) < input.ndim or not (args or repeats):
         raise ValueError(f"repeat: {counts} must have a number for each dimension of shape {input.shape}.")
     shape = (1,) * (len(counts) - input.ndim) + input.shape
     apart = reshape(input, [size for old in shape for size in (1, old)])

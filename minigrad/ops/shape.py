@@ -20,17 +20,21 @@ def integers(name: str, numbers: Sequence[Any]) -> Shape:
     raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
 
 
-def unpacked(arguments: Sequence[Any]) -> Sequence[Any]:
-    """Sizes or axes given one by one, f(x, 2, 3), or together, f(x, (2, 3))."""
+def unpacked(arguments: Sequence[Any], named: Any = None) -> Sequence[Any]:
+    """Sizes or axes given one by one, f(x, 2, 3), together, f(x, (2, 3)), or by name, f(x, dims=(2, 3))."""
+    if named is not None:
+        if arguments:
+            raise TypeError(f"{tuple(arguments)} and {named} are two answers to one question; give one of them.")
+        arguments = (named,)
     if len(arguments) == 1 and not isinstance(arguments[0], int):
         with suppress(TypeError):  # a single number of another type
             return tuple(arguments[0])
     return arguments
 
 
-def sizes(name: str, arguments: Sequence[Any]) -> Shape:
-    """The shape of a new array, given as f(2, 3) or f((2, 3)), checked."""
-    shape = integers(name, unpacked(arguments))
+def sizes(name: str, arguments: Sequence[Any], named: Any = None) -> Shape:
+    """The shape of a new array, given as f(2, 3), f((2, 3)) or f(size=(2, 3)), checked."""
+    shape = integers(name, unpacked(arguments, named))
     if min(shape, default=0) < 0:
         raise ValueError(f"{name}: shape {shape} must not have negative sizes.")
     check_size(name, shape)
@@ -63,12 +67,12 @@ class Reshape(Function):
         return Reshape(self.x_shape)(dy)
 
 
-def reshape(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def reshape(input: Tensor, *args: int | Sequence[int], shape: Sequence[int] | None = None) -> Tensor:
     """The same elements in the same (row-major) order under another shape; one size may be -1: "what is left".
 
     A view where the memory allows it, else a copy; dx is dy in the old shape. So too flatten, squeeze, unsqueeze.
     """
-    new = integers("reshape", unpacked(shape))
+    new = integers("reshape", unpacked(args, shape))
     if -1 in new:
         known = -prod(new)
         if new.count(-1) > 1 or known <= 0 or input.numel() % known:
@@ -85,11 +89,11 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, other.shape)
 
 
-def view(input: Tensor, *shape: int | Sequence[int]) -> Tensor:
+def view(input: Tensor, *args: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
     """reshape without copying: writing to one is writing to the other. Refuses what only a copy can do."""
-    if len(shape) == 1 and isinstance(shape[0], np.dtype):
-        raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(shape[0])!r}) converts numbers.")
-    result = reshape(input, *shape)
+    if len(args) == 1 and isinstance(args[0], np.dtype):
+        raise TypeError(f"view: bytes cannot be read as another dtype; .to({str(args[0])!r}) converts numbers.")
+    result = reshape(input, *args, shape=size)
     if input.numel() and not input.device.shares_memory(result.array, input.array):
         raise RuntimeError(f"view: the elements of this tensor of shape {input.shape} are not in row-major order in "
                            f"memory (it is a transpose or a slice), so shape {result.shape} needs a copy; write "
@@ -130,9 +134,9 @@ class Permute(Function):
         return Permute(tuple(sorted(range(len(self.axes)), key=self.axes.__getitem__)))(dy)  # the inverse permutation
 
 
-def permute(input: Tensor, *dims: int | Sequence[int]) -> Tensor:
+def permute(input: Tensor, *args: int | Sequence[int], dims: Sequence[int] | None = None) -> Tensor:
     """y.shape[k] = x.shape[dims[k]]: the axes in another order, as a view."""
-    axes = normal_axes("permute", input.shape, unpacked(dims))
+    axes = normal_axes("permute", input.shape, unpacked(args, dims))
     if len(axes) != input.ndim:
         raise ValueError(f"permute: dims={axes} must name every dimension of shape {input.shape} once.")
     return Permute(axes)(input)

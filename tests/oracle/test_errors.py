@@ -288,6 +288,9 @@ REFUSED = {
         lambda m: m.tensor(1.0, device="nowhere"),
         lambda m: m.from_numpy([1.0]),
         lambda m: m.zeros(-1),
+        lambda m: m.zeros(2, size=(3,)),
+        lambda m: m.ones(2).reshape(2, shape=(1, 2)),
+        lambda m: m.ones(2).flip(0, dims=(0,)),
         lambda m: m.zeros(2, -3),
         lambda m: m.ones(2.5),
         lambda m: m.full((-2,), 1.0),
@@ -642,6 +645,10 @@ RAISES = {
     "a draw has no gradient: PyTorch's is 0": [
         lambda m: m.normal(m.zeros(2, requires_grad=True)),
         lambda m: m.normal(0.0, m.ones(2, requires_grad=True)),
+    ],
+    "integers are not counted in fractions: PyTorch rounds before or after, depending on the dtype": [
+        lambda m: m.arange(2.5, dtype=m.int64),
+        lambda m: m.arange(0.5, 3.9, 1.9, dtype=m.int32),
     ],
     "a seed is an integer": [
         lambda m: m.manual_seed(1.5),

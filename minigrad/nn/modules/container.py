@@ -62,8 +62,8 @@ class Sequential(_Container):
 class ModuleList(_Container):
     """Modules in a list, which a forward of your own indexes or loops over."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self.extend(modules)
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self.extend(modules or ())
 
     def __getitem__(self, position: int | slice) -> Any:
         if isinstance(position, slice):

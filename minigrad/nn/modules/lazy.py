@@ -37,7 +37,10 @@ class UninitializedTensor(Tensor):
                            "input such as it will get (a dry run), or load a state dict.")
 
     shape = property(_refuse)
-    detach = numpy = copy_ = __setitem__ = _result = __reduce__ = _refuse
+    detach = numpy = copy_ = __setitem__ = _result = _refuse
+
+    def __reduce__(self) -> Any:  # copies wait as well
+        return type(self), (self.device.name, self.dtype)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
