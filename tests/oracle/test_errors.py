@@ -546,6 +546,8 @@ REFUSED = {
         lambda m: m.nn.Conv2d(2, 3, 3, groups=0),
         lambda m: m.nn.Conv2d(1, 1, 2, padding="full")(m.ones(1, 4, 4)),
         lambda m: m.nn.Conv2d(1, 1, 2, stride=2, padding="same")(m.ones(1, 4, 4)),
+        lambda m: m.nn.Conv2d(1, 1, 2, padding="full", padding_mode="reflect"),
+        lambda m: m.nn.Conv2d(1, 1, 2, stride=2, padding="same", padding_mode="reflect"),
         lambda m: m.nn.Conv2d(1, 1, (1, 2, 3))(m.ones(1, 4, 4)),
         lambda m: m.nn.Conv2d(1, 1, "x"),
         lambda m: m.nn.ConvTranspose2d(3, 2, 3, groups=2),

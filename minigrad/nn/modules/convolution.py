@@ -32,6 +32,8 @@ class _Convolution(Module):
         self.groups, self.padding_mode = groups, padding_mode
         self.kernel_size, self.stride = self._numbers("kernel_size", kernel_size), self._numbers("stride", stride)
         self.padding = padding if isinstance(padding, str) else self._numbers("padding", padding)
+        if isinstance(padding, str) and padding != "valid" and (padding != "same" or set(self.stride) != {1}):
+            raise ValueError(f"{name}: padding={padding!r} must be numbers, 'valid' or, for stride 1 only, 'same'.")
         self.dilation, self.output_padding = self._numbers("dilation", dilation), (0,) * self.axes
         outer, inner = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(zeros(outer, inner // groups, *self.kernel_size, dtype=dtype, device=device))
