@@ -199,7 +199,11 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
     if len(dxs) != len(function.edges):
         raise RuntimeError(f"{name}.backward returned {len(dxs)} gradients for {len(function.edges)} inputs.")
     for position, (edge, dx) in enumerate(zip(function.edges, dxs, strict=True)):
-        if edge is not None and dx is not None and dx.shape != edge.shape:
+        if edge is None or dx is None:
+            continue
+        if not hasattr(dx, "version"):
+            raise TypeError(f"{name}.backward returned {type(dx).__name__} for input {position}, which is no tensor.")
+        if dx.shape != edge.shape:
             raise RuntimeError(f"{name}.backward returned a gradient of shape {tuple(dx.shape)} for input {position} "
                                f"of shape {tuple(edge.shape)}; a gradient has the shape of what it belongs to.")
     return tuple(dxs)

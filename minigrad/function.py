@@ -123,6 +123,8 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy)")
 
     def __call__(self, *inputs: Tensor) -> Tensor:
+        if hasattr(self, "birth"):  # this object is a node of a graph already, which the call is not to change
+            return self.again()(*inputs)
         first = inputs[0]
         self.device = first.device
         for tensor in inputs:

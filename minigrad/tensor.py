@@ -25,7 +25,7 @@ from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, NUMBER_TYPES, as_array, as_dtype, as_number, float32, float64, int32, int64
 from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
 from minigrad.methods import OPERAND_TYPES, Methods
-from minigrad.ops import convert, index, reduce
+from minigrad.ops import compare, convert, index, reduce
 from minigrad.ops import shape as shaping
 from minigrad.ops.convert import KINDS
 from minigrad.ops.write import Write
@@ -88,6 +88,8 @@ class Tensor(Methods):
     def _result(self, array: Array, function: Function, recorded: bool) -> "Tensor":
         """The tensor that `function`, called on this one, made."""
         if not (function.is_view and function.device.shares_memory(array, self.array)):
+            if array is self.array:  # a Function that changes gradients only, and does not say that it is a view
+                array = function.device.copy(array)
             return Tensor(array, function.device, function if recorded else None)
         result = Tensor(array, function.device, function if recorded else None, self.version)
         view = self._view or View(self, (), 0, True)
@@ -214,7 +216,7 @@ class Tensor(Methods):
         return (self[k] for k in range(len(self)))
 
     def __contains__(self, element: Any) -> Any:
-        return elementwise.eq(self, element).any().item() != 0
+        return compare.eq(self, element).any().item() != 0
 
     def __repr__(self) -> str:
         """PyTorch's format. Where PyTorch writes grad_fn=<MulBackward0>, the Function that made it: creator=<Mul>."""
@@ -521,16 +523,14 @@ class Tensor(Methods):
         array = backend.full(shaping.sizes("new_full", (size,)), as_number(fill_value, kind), kind)
         return Tensor(array, backend).requires_grad_(requires_grad)
 
-    def new_zeros(
-        self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
-    ) -> "Tensor":
+    def new_zeros(self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None,
+                  requires_grad: Any = False) -> "Tensor":
         """Zeros, of this one's dtype and device unless told: new_zeros(2, 3) or new_zeros((2, 3))."""
         shape = shaping.sizes("new_zeros", args, size)
         return self.new_full(shape, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
-    def new_ones(
-        self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
-    ) -> "Tensor":
+    def new_ones(self, *args: Any, size: Any = None, dtype: Any = None, device: Any = None,
+                 requires_grad: Any = False) -> "Tensor":
         """Ones, as new_zeros."""
         shape = shaping.sizes("new_ones", args, size)
         return self.new_full(shape, 1, dtype=dtype, device=device, requires_grad=requires_grad)

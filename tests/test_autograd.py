@@ -460,6 +460,39 @@ def test_a_function_of_ones_own(device: str) -> None:
     assert minigrad.gradgradcheck(lambda t: Cube()(t), x)
 
 
+def test_a_function_object_may_be_called_again(device: str) -> None:
+    cube, x, y = Cube(), leaf(1.0, 2.0), leaf(3.0)
+    z = cube(x)
+    cube(y)
+    z.sum().backward()
+    assert x.grad.tolist() == [3.0, 12.0]
+    assert y.grad is None
+
+
+def test_a_function_that_returns_its_input_returns_a_copy(device: str) -> None:
+    class Reversed(Function):
+        def forward(self, x):
+            return x
+
+        def backward(self, dy):
+            return -dy
+
+    x = leaf(1.0, 2.0)
+    y = Reversed()(x)
+    y *= 2
+    assert x.tolist() == [1.0, 2.0]
+    assert minigrad.grad((x * y).sum(), x)[0].tolist() == [0.0, 0.0]
+
+
+def test_a_gradient_that_is_no_tensor_is_refused() -> None:
+    class Wrong(Cube):
+        def backward(self, dy):
+            return dy.numpy()
+
+    with pytest.raises(TypeError, match=r"Wrong.backward returned ndarray for input 0, which is no tensor"):
+        Wrong()(leaf(1.0)).backward()
+
+
 def test_a_gradient_of_the_wrong_shape_is_refused() -> None:
     class Wrong(Function):
         def forward(self, x):

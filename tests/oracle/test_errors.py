@@ -764,6 +764,10 @@ DIFFERS = {
     "NaN spoils the gradient of max, as it does that of amax": (
         lambda m: gradient(m, lambda x: x.max(), NAN, 2.0), [1.0, 0.0], [NAN, NAN]
     ),
+    "padding is skipped, not multiplied: infinite weights meet no zeros": (
+        lambda m: m.nn.functional.conv2d(m.ones(1, 1, 1), m.tensor([[[[1.0, float("inf")]]]]), padding=(0, 1))[0, 0],
+        [float("inf"), NAN], [float("inf"), 1.0],
+    ),
     "a list holds Python numbers, whatever made them": (
         lambda m: m.tensor([np.float64(0.1)]).double(), [0.1], [float(np.float32(0.1))]
     ),
