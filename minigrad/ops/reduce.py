@@ -107,10 +107,14 @@ def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
+    is_number = isinstance(y, (int, float))
     y = x._as_operand(y)
     if x.device is not y.device:
         raise TypeError(f"operands are on {x.device} and {y.device}; move one of them with .to(device).")
-    return broadcast(*same_dtype(x, y))
+    x, y = same_dtype(x, y)
+    if is_number:  # nobody asks for its gradient, so how it is repeated need not be recorded
+        return x, y._constant(y.device.broadcast_to(y.array, x.shape))
+    return broadcast(x, y)
 
 
 def _repeated(input: Tensor, shape: Shape) -> Tensor:
