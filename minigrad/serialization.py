@@ -97,7 +97,8 @@ def _described(value: Any, path: str, arrays: Arrays, depth: int) -> Any:
                 raise TypeError(f"save: the key {key!r} at {path!r} must be a string, a number, a bool or None.")
         return {"dict": [[key, _described(value[key], _joined(path, key), arrays, depth + 1)] for key in value]}
     raise TypeError(f"save: {path!r} is a {type(value).__name__}; stored are tensors (for an array: "
-                    "minigrad.tensor(array)), numbers, strings, bools, None, and dicts, lists and tuples of these.")
+                    "minigrad.tensor(array)), numbers, strings, bools, None, and dicts, lists and tuples of these. Of "
+                    "modules and optimizers save the state_dict().")
 
 
 def _joined(path: str, key: Any) -> str:
