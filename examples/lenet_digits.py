@@ -156,6 +156,8 @@ def run(options, checkpoint):
     print(f"LeNet-5 on {options.device}: {len(labels)} digits, {len(test_labels)} to test with, {text}")
     if stored:
         print(f"Going on after epoch {len(training.history)} from {checkpoint}")
+        if len(training.history) >= options.epochs:
+            print(f"There is nothing left to learn: --epochs {options.epochs} counts all epochs, also those before.")
     train, test = TensorDataset(images, labels), TensorDataset(test_images, test_labels)
     answers = learn(training, train, test, options.epochs, checkpoint)
     wrong = int((answers != digits[3]).sum())

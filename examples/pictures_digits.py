@@ -52,6 +52,8 @@ def draw_mistakes(places, images, labels, answers):
     """As many as there are places for; the titles' distance is that of `headline`, above a line of text."""
     wrong = np.flatnonzero(answers != labels)
     shown = f"{len(places)} of the {len(wrong)}" if len(wrong) > len(places) else f"all {len(wrong)}"
+    if len(wrong) > len(places):  # they may be sorted by digit
+        wrong = wrong[np.linspace(0, len(wrong) - 1, len(places)).round().astype(int)]
     for axes in places:
         axes.set_axis_off()
     corner = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
@@ -69,7 +71,7 @@ def show(axes, image, colours, low, high):
 
 
 def draw_curve(axes, epochs, values, colour, label=None):
-    axes.plot(epochs, values, "o-", color=colour, markersize=4, label=label)
+    axes.plot(epochs, values, "o-", color=colour, markersize=4, label=label, clip_on=False)
     axes.set(xlabel="epoch", xlim=(0.5, max(2, len(epochs)) + 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=PALE, linewidth=0.6)

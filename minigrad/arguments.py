@@ -1,4 +1,4 @@
-"""What public functions have in common in taking arguments: size by name, and what is said of one that is no tensor."""
+"""What the public functions say of an argument that should have been a tensor and is none."""
 
 import functools
 import inspect
@@ -7,10 +7,7 @@ from typing import Any
 
 
 def explain_arguments(namespace: dict[str, Any]) -> None:
-    """Makes the public functions of a module, given its globals(), name the argument that should have been a tensor.
-
-    Those that take sizes, zeros(2, 3), take them by name as well: zeros(size=(2, 3)).
-    """
+    """Makes the public functions of a module, given its globals(), name the argument that should have been a tensor."""
     for name in namespace["__all__"]:
         if inspect.isfunction(namespace[name]):
             namespace[name] = _explained(namespace[name], namespace["__name__"])
@@ -18,12 +15,8 @@ def explain_arguments(namespace: dict[str, Any]) -> None:
 
 @functools.cache  # one function of two names stays one
 def _explained(function: Callable[..., Any], module: str) -> Callable[..., Any]:
-    takes_sizes = inspect.getfullargspec(function).varargs == "size"
-
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if takes_sizes and not args and "size" in kwargs:
-            args = (kwargs.pop("size"),)
         try:
             return function(*args, **kwargs)
         except AttributeError as error:

@@ -50,9 +50,14 @@ def is_grad_enabled() -> bool:
 
 
 class SetGradMode(contextlib.ContextDecorator):
-    """A context manager, also usable as a decorator, that switches recording on or off."""
+    """A context manager that switches recording on or off; a decorator as well, @no_grad() or @no_grad."""
 
     enabled: bool
+
+    if not TYPE_CHECKING:  # to a type checker no_grad() would be anything
+
+        def __new__(cls, orig_func: Any = None) -> Any:
+            return super().__new__(cls) if orig_func is None else cls()(orig_func)
 
     def __enter__(self) -> None:
         _thread.before.append(_thread.enabled)  # kept by the thread: threads may enter one object at once
@@ -182,7 +187,7 @@ class Function:
     def again(self) -> Self:
         """A Function with the same parameters, to be called anew."""
         function = type(self).__new__(type(self))
-        vars(function).update(vars(self))
+        vars(function).update(vars(self))  # the parameters; a node's place in the graph is in the __slots__, and stays
         return function
 
     @property
@@ -208,6 +213,7 @@ class Function:
         return tensor
 
     def gone(self) -> str:
+        """Why what `backward` wants to read is not there: the text of an error."""
         name = type(self).__name__
         if self.spent:
             return (
@@ -224,6 +230,7 @@ class Function:
         )
 
     def release(self) -> None:
+        """Lets go of what was saved; the walk has passed."""
         self._saved = self._output = None
         self.spent = True
 

@@ -64,7 +64,8 @@ def load(f: str | PathLike[str], map_location: str | Backend | None = None, *, w
             arrays = {name: _array(file, name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
         return _content(metadata, arrays, backend)
     except Exception as error:  # noqa: BLE001  (who knows what a hostile file leads to)
-        raise ValueError(f"load: {f} is damaged, or no file for load: {error!r}.") from None
+        raise ValueError(f"load: {f} is damaged, or no safetensors file (what torch.save writes is none): "
+                         f"{error!r}.") from None
 
 
 def _safetensors(module: str) -> Any:
@@ -97,7 +98,8 @@ def _described(value: Any, path: str, arrays: Arrays, depth: int) -> Any:
                 raise TypeError(f"save: the key {key!r} at {path!r} must be a string, a number, a bool or None.")
         return {"dict": [[key, _described(value[key], _joined(path, key), arrays, depth + 1)] for key in value]}
     raise TypeError(f"save: {path!r} is a {type(value).__name__}; stored are tensors (for an array: "
-                    "minigrad.tensor(array)), numbers, strings, bools, None, and dicts, lists and tuples of these.")
+                    "minigrad.tensor(array)), numbers, strings, bools, None, and dicts, lists and tuples of these. Of "
+                    "modules and optimizers save the state_dict().")
 
 
 def _joined(path: str, key: Any) -> str:
@@ -154,6 +156,7 @@ def _checksum(document: str, arrays: Arrays) -> str:
 
 def _replace(path: Path, content: bytes) -> None:
     """Writes a new file beside `path` and lets it take that place when it is on the disk."""
+    path.parent.stat()  # the usual error, with its name, where there is no such folder
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:  # with the permissions of any new file

@@ -455,7 +455,7 @@ class Tensor(Methods):
         """
         if self.requires_grad and not force:
             raise RuntimeError("numpy() of a tensor that requires grad would leave the graph; write "
-                               "x.detach().numpy().")
+                               "x.detach().numpy(). To make one tensor of several, write minigrad.stack([x, y]).")
         return self.device.to_numpy(self.array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:

@@ -68,7 +68,7 @@ real conv2d_input_grad_element(
 
 // --- reading a strip -----------------------------------------------------------------------------------------------
 
-// strip[s] = row[s * step]
+// strip[s] = row[s * step]. (Where the step is known to be 1, compilers load whole vectors.)
 void load_strip(real *strip, global const real *row, const int step)
 {
     if (step == 1) {

@@ -389,7 +389,7 @@ def result() -> Tensor:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        (list, r"SGD: params is empty; pass model\.parameters\(\)"),
+        (list, r"SGD: params is empty; pass model\.parameters\(\) .* nn\.ModuleList"),
         (lambda: iter(()), r"SGD: params is empty"),
         (lambda: [nn.Parameter(plain()), result()], r"params\[1\] must be a leaf tensor, got tensor"),
         (lambda: [np.ones(2)], r"params\[0\] must be a leaf tensor, got array"),
@@ -401,3 +401,8 @@ def result() -> Tensor:
 def test_bad_params(params, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         optim.SGD(params(), lr=0.1)
+
+
+def test_a_model_is_no_list_of_parameters() -> None:
+    with pytest.raises(TypeError, match=r"SGD: params must be .*, got Linear; pass model\.parameters\(\)"):
+        optim.SGD(nn.Linear(1, 1), lr=0.1)

@@ -30,7 +30,8 @@ def get_backend(name: str | Backend) -> Backend:
     backend = _backends.get(name) if isinstance(name, str) else None
     if backend is None:
         if name not in NAMES:
-            raise ValueError(f"device {name!r} is not one of {', '.join(map(repr, NAMES))}.")
+            raise ValueError(f"device {name!r} is not one of {', '.join(map(repr, NAMES))}; 'opencl' is the graphics "
+                             "card.")
         with _lock:  # one object per device, also when two threads ask at once
             if name not in _backends:
                 module, class_name = _CLASSES[name]

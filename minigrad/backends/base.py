@@ -35,7 +35,10 @@ def is_basic(key: Any) -> bool:
 
 
 class Backend(ABC):
-    """One kind of device: its name, and its primitives."""
+    """One kind of device: its name, and its primitives.
+
+    The elementwise ones, `neg`, `exp`, `add` ... `where`, stand in the source as a list, with an equation each.
+    """
 
     name: str
 

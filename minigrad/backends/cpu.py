@@ -26,7 +26,7 @@ class CPU(Reference):
     name = "cpu"
 
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
-        # With bits instead of branches, which a random condition makes slow: 0.7 ms where np.where takes 2.6.
+        # With bits instead of branches, which a random condition makes slow: a quarter of the time of np.where.
         bits = np.dtype(f"i{x.itemsize}")
         mask = np.negative(condition.view(np.int8)).astype(bits, copy=False)
         other = y.view(bits)

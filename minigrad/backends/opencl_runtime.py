@@ -1,7 +1,8 @@
 """The OpenCL machinery below the primitives: device, context and queue, memory, compiled programs, launches.
 
 One in-order queue runs everything. So a command sees the results of those before it, and memory may go back to the pool
-as soon as Python lets go of it: whoever gets it next is queued later. Only `download` waits for the device.
+as soon as Python lets go of it: whoever gets it next is queued later. `download` waits for the device; so does
+`upload` where the driver, as PoCL, reads the host's memory only when the copy's turn has come.
 """
 
 import os

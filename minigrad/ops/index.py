@@ -48,6 +48,9 @@ def _normal_part(part: Any) -> Any:
 def _check_order_of_axes(parts: Key) -> None:
     """NumPy counts integers beside index arrays as arrays, and puts the axes of separated arrays first; PyTorch takes
     the integers beforehand. Where this leads to two different shapes, neither is right for everybody.
+
+    That is where arrays and integers are separated, for NumPy, and the arrays alone are neighbours behind a slice, for
+    PyTorch, which leaves their axes there.
     """
     kinds = "".join(["a" if isinstance(part, np.ndarray) else "i" if isinstance(part, int) else "s" for part in parts])
     if re.search("[ai]s+[ai]", kinds) and re.fullmatch("s+a+s*", kinds.replace("i", "")):

@@ -21,10 +21,13 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        if not isinstance(params, Iterable):
+            raise TypeError(f"{type(self).__name__}: params must be a sequence of tensors or of dicts, got "
+                            f"{type(params).__name__}; pass model.parameters().")
         groups = list(params)
         if not groups:
             raise ValueError(f"{type(self).__name__}: params is empty; pass model.parameters() (once: it is an "
-                             "iterator).")
+                             "iterator). Layers in a plain list are not found: keep them in an nn.ModuleList.")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 

@@ -99,6 +99,9 @@ def test_resumed_is_as_if_never_stopped(run: Run, digits: str) -> None:
     assert "Going on after epoch 2" in printed
     assert "seed 5, batch size 16, lr 0.002" in printed
     assert weights("straight") == weights("halves")
+    _, printed = run("--device", "cpu", "--data", digits, "--epochs", "4", "--output", "halves", "--resume")
+    assert "nothing left to learn: --epochs 4 counts all epochs" in printed
+    assert weights("straight") == weights("halves")
 
 
 @pytest.mark.usefixtures("no_picture")

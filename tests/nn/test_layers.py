@@ -156,6 +156,8 @@ def test_targets_are_checked_where_they_are_used(device: str) -> None:
             ValueError,
             r"nll_loss: weight is float32 \(2,\), but must be float32 \(3,\)",
         ),
+        (lambda x: F.cross_entropy(x, x[:, 0]), TypeError, r"\(1, 3, 3\) is float32; classes are int64: .*\.long"),
+        (lambda x: F.cross_entropy(x, x.long()), ValueError, r"needs \(1, 3, 3\): a class for each\. \(Probabilities"),
         (lambda x: F.cross_entropy(x, x, ignore_index=1), ValueError, r"ignore_index=1 is for targets that are"),
         (lambda x: F.cross_entropy(x, x, label_smoothing=2), ValueError, r"label_smoothing=2 must be from 0 to 1"),
         (lambda x: F.binary_cross_entropy(x * 2, x), ValueError, r"must be probabilities, .*_with_logits"),

@@ -402,6 +402,20 @@ def test_no_grad_and_enable_grad_as_decorators(m):
 
 
 @replayed
+def test_the_same_without_parentheses(m):
+    x = m.tensor([1.0], requires_grad=True)
+
+    def doubled():
+        """Doubles."""
+        return x * 2
+
+    silent, recorded, inferred = m.no_grad(doubled), m.enable_grad(doubled), m.inference_mode(doubled)
+    with m.no_grad():
+        assert recorded().requires_grad
+    return silent(), inferred().requires_grad, recorded(), silent.__name__, silent.__doc__, m.is_grad_enabled()
+
+
+@replayed
 def test_what_was_made_under_no_grad_is_a_constant(m):
     x = m.tensor([2.0], requires_grad=True)
     with m.no_grad():

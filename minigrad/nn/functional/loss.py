@@ -67,6 +67,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     losses = -log_softmax(input, axis)
     if not target.is_floating_point():
         return _of_classes("cross_entropy", losses, target, weight, ignore_index, reduction, label_smoothing)
+    if target.shape == (*input.shape[:axis], *input.shape[axis + 1 :]):
+        raise TypeError(f"cross_entropy: target {target.shape} is {target.dtype}; classes are int64: convert with "
+                        ".long().")
     _check_shapes("cross_entropy", input, target)
     if ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for targets that are classes.")
@@ -151,7 +154,8 @@ def _of_classes(name: str, losses: Tensor, target: Tensor, weight: Tensor | None
     classes, expected = losses.shape[axis], (*losses.shape[:axis], *losses.shape[axis + 1 :])
     check_tensors(name, target)
     if target.shape != expected:
-        raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}.")
+        raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}: a class "
+                         "for each. (Probabilities of the classes, for cross_entropy, are floating-point.)")
     numbers = numbers_below(name, "target", target, classes, ignore_index)
     kept = target != ignore_index
     places = as_tensor(np.where(numbers == ignore_index, 0, numbers), device="reference")  # the host looks them up
