@@ -12,7 +12,7 @@ def explain_arguments(namespace: dict[str, Any]) -> None:
     Those that take sizes, zeros(2, 3), take them by name as well: zeros(size=(2, 3)).
     """
     for name in namespace["__all__"]:
-        if inspect.isfunction(namespace[name]):
+        if inspect.isfunction(namespace[name]) and not hasattr(namespace[name], "__wrapped__"):  # by another module
             namespace[name] = _explained(namespace[name], namespace["__name__"])
 
 
