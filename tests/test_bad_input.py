@@ -3,10 +3,12 @@
 The list is that of issue 2, section 5. What single operations refuse besides stands in their own tests.
 """
 
+import inspect
 import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -218,6 +220,45 @@ def test_functions_name_the_argument_that_is_no_tensor(message: str, call: Calla
         call()
 
 
+MORE = {  # what functions need besides the tensor
+    "mask": minigrad.ones(2, 2) > 0, "index": 0, "dim": 0, "dims": (0,), "dim0": 0, "dim1": 0, "chunks": 1, "start": 0,
+    "length": 1, "split_size_or_sections": 1, "size": (2,), "shape": (2,), "normalized_shape": (2,), "pad": (1, 1),
+    "output_size": 2, "kernel_size": 2, "fill_value": 1, "value": 1, "exponent": 2, "high": 3, "min": 0,
+}  # fmt: skip
+
+
+def of_a_tensor() -> dict[str, Callable[[object], object]]:
+    """The public functions whose first argument is a tensor, with the others filled in."""
+    found = {}
+    for home, module in (("minigrad", minigrad), ("F", F)):
+        for name, function in vars(module).items():
+            if inspect.isfunction(function) and name in module.__all__:
+                parameters = list(inspect.signature(function).parameters.values())
+                if parameters and parameters[0].name in ("input", "tensor"):
+                    needed = [p.name for p in parameters[1:] if p.name in MORE or p.default is p.empty]
+                    options = {argument: MORE.get(argument, minigrad.ones(2, 2)) for argument in needed}
+                    options.pop("args", None)
+                    found[f"{home}.{name}"] = partial(function, **options)
+    return found
+
+
+LAYERS = {
+    "Linear": (2, 2), "Conv1d": (1, 1, 1), "Conv2d": (1, 1, 1), "ConvTranspose2d": (1, 1, 1), "Embedding": (2, 2),
+    "LazyLinear": (1,), "LazyConv2d": (1, 1), "LazyBatchNorm2d": (), "BatchNorm1d": (2,), "BatchNorm2d": (2,),
+    "LayerNorm": (2,), "MaxPool2d": (2,), "AvgPool2d": (2,), "AdaptiveAvgPool2d": (2,), "Dropout": (), "Flatten": (),
+    "ReLU": (), "LeakyReLU": (), "GELU": (), "SiLU": (), "Softplus": (), "Sigmoid": (), "Tanh": (), "Softmax": (0,),
+    "LogSoftmax": (0,),
+}  # fmt: skip
+CALLS = {**of_a_tensor(), **{name: getattr(nn, name)(*arguments) for name, arguments in LAYERS.items()}}
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], "x", None, 1.5], ids=repr)
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_and_layer_says_what_is_no_tensor(name: str, wrong: object) -> None:
+    with refused(TypeError, "tensor", rf"got {type(wrong).__name__}\b"):
+        CALLS[name](wrong)
+
+
 def test_what_else_lacks_an_attribute_is_not_explained_away() -> None:
     class Broken(minigrad.Function):
         def forward(self, x):
@@ -230,7 +271,8 @@ def test_what_else_lacks_an_attribute_is_not_explained_away() -> None:
 
 
 def test_public_functions_can_be_pickled() -> None:
-    for function in (minigrad.exp, minigrad.sum, minigrad.tensor, minigrad.concatenate):
+    functions = (minigrad.exp, minigrad.sum, minigrad.tensor, minigrad.concatenate, minigrad.softmax, F.relu, F.tanh)
+    for function in functions:
         assert pickle.loads(pickle.dumps(function)) is function
 
 

@@ -273,12 +273,12 @@ def _argmax(name: str, input: Tensor, dim: int | None, keepdim: bool, axis: int 
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """Whether an element over `dim` is not 0, as bool (uint8 for uint8); of none, False."""
-    return _truth(input, _found_over("any", input != 0, dim, keepdim, axis))
+    return _truth(input, _found_over("any", input.ne(0), dim, keepdim, axis))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
     """Whether no element over `dim` is 0, as bool (uint8 for uint8); of none, True."""
-    return _truth(input, ~_found_over("all", input == 0, dim, keepdim, axis))
+    return _truth(input, ~_found_over("all", input.eq(0), dim, keepdim, axis))
 
 
 def _found_over(name: str, marks: Tensor, dim: Dim, keepdim: bool, axis: Dim) -> Tensor:

@@ -1,6 +1,7 @@
 """LeNet on digits: reading them, learning, checkpoints, going on to the last bit, Ctrl-C, pictures."""
 
 import gzip
+import io
 import os
 import re
 import signal
@@ -85,6 +86,18 @@ def test_learns_checkpoints_and_draws(
     folder = Path("out", f"lenet_digits_{fast_device}")
     assert is_picture(folder / "lenet.png")
     assert sorted(file.name for file in folder.iterdir()) == ["checkpoint.safetensors", "lenet.png"]
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_the_progress_bar_of_a_terminal(run: Run, digits: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TQDM_MININTERVAL", "0")
+    run("--device", "cpu", "--data", digits, "--epochs", "1", "--batch-size", "16")
+    bars = re.findall(r"epoch   1: +\d+%.*?(\d+)/96 \[.*?,\s*(\S+) images/s, loss=(\d\.\d{3})\]", terminal.getvalue())
+    assert [int(seen) for seen, *_ in bars][-1] > 16
+    assert all(float(rate) > 0 and 0 < float(loss) < 5 for _, rate, loss in bars)
 
 
 @pytest.mark.usefixtures("no_picture")

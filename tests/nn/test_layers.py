@@ -1,5 +1,6 @@
 """Pools, tables, losses, normalization and dropout against plain definitions, and what they refuse."""
 
+import inspect
 import math
 from collections.abc import Callable
 from itertools import product
@@ -168,3 +169,49 @@ def test_targets_are_checked_where_they_are_used(device: str) -> None:
 def test_refused(call: Callable[[Tensor], Tensor], error: type[Exception], message: str, device: str) -> None:
     with pytest.raises(error, match=message):
         call(minigrad.ones(1, 1, 3, 3))
+
+
+# name: (arguments, and of each input the shape, or a list of indices)
+ROWS, SIGNAL, IMAGE = (2, 3), (1, 2, 4), (1, 2, 3, 3)
+GRADIENTS: dict[str, tuple] = {
+    "Linear": ((3, 2), ROWS), "LazyLinear": ((2,), ROWS), "Embedding": ((3, 2, 1), [0, 2, 0]),
+    "Conv1d": ((2, 2, 2, 1, 1), SIGNAL), "Conv2d": ((2, 2, 2, 1, 1, 1, 2), IMAGE), "LazyConv2d": ((1, 2), IMAGE),
+    "ConvTranspose2d": ((2, 1, 2, 2), IMAGE),
+    "MaxPool2d": ((2,), IMAGE), "AvgPool2d": ((2, 1), IMAGE), "AdaptiveAvgPool2d": ((2,), IMAGE),
+    "BatchNorm1d": ((2,), SIGNAL), "BatchNorm2d": ((2,), IMAGE), "LazyBatchNorm2d": ((), IMAGE),
+    "LayerNorm": ((3,), ROWS), "Dropout": ((), IMAGE), "Flatten": ((), IMAGE), "Identity": ((), ROWS),
+    "Softmax": ((1,), ROWS), "LogSoftmax": ((1,), ROWS), "NLLLoss": ((), ROWS, [0, 2]),
+    **dict.fromkeys(("ReLU", "LeakyReLU", "GELU", "SiLU", "Softplus", "Sigmoid", "Tanh"), ((), ROWS)),
+    **dict.fromkeys(("MSELoss", "L1Loss", "SmoothL1Loss", "BCELoss", "BCEWithLogitsLoss"), ((), ROWS, ROWS)),
+    "CrossEntropyLoss": ((), ROWS, ROWS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", [minigrad.gradcheck, minigrad.gradgradcheck])
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_derivatives_of_layers(name: str, check: Callable[..., bool], device: str) -> None:
+    """With respect to inputs and parameters."""
+    arguments, *shapes = GRADIENTS[name]
+    layer = getattr(nn, name)(*arguments).double()
+    low, high = (0.05, 0.95) if name == "BCELoss" else (-0.9, 1.0)
+    numbers = iter(np.random.default_rng(0).permutation(np.linspace(low, high, 20)))  # no two alike, none at a kink
+    inputs = [
+        minigrad.tensor(shape)
+        if isinstance(shape, list)
+        else minigrad.tensor(np.reshape([next(numbers) for _ in range(math.prod(shape))], shape), requires_grad=True)
+        for shape in shapes
+    ]
+    layer(*inputs)  # a lazy one knows its parameters from here on
+    parameters = dict(layer.named_parameters())
+
+    def called(*tensors: Tensor) -> Tensor:
+        minigrad.manual_seed(0)  # of dropout
+        vars(layer)["_parameters"].update(zip(parameters, tensors[len(inputs) :], strict=True))
+        return layer(*tensors[: len(inputs)])
+
+    assert check(called, [*inputs, *parameters.values()])
+
+
+def test_no_layer_is_left_out() -> None:
+    layers = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
+    assert layers - set(GRADIENTS) == {"Module", "Parameter", "Sequential", "ModuleList"}

@@ -81,6 +81,7 @@ MOVING = [
     (lambda m, x: [x.squeeze((0, 2)), x.squeeze((0, 1)), m.squeeze(x, [-1]), x.squeeze(())], normal(1, 3, 1)),
     (lambda m, x, y: [x.view_as(y), x.reshape_as(y), x.T.reshape_as(y)], normal(2, 3), normal(6)),
     (lambda m, x, y: x.expand_as(y) * y, normal(3), normal(2, 3)),
+    (lambda m, x: [m.flatten(x, end_dim=1), m.flatten(x, 1, 2), x.flatten(end_dim=0)], normal(2, 3, 2)),
 ]
 
 TAKING = [
@@ -128,6 +129,7 @@ CONVERTING = [
      normal(3)),
     (lambda m, x, y: [x.to(y), x.type_as(y), y.type_as(x)], normal(3), ints(1)),
     (lambda m, x: x.to(m.float64, copy=True, non_blocking=True) ** 2, normal(3)),
+    (lambda m, x: [x.cpu().to(x.device) ** 2, x.detach().cpu()], normal(3)),
     (lambda m, x: x.to(device=x.device, dtype=m.float64, non_blocking=False, copy=False) ** 2, normal(3)),
     (lambda m, x: [x.int(), x.type(m.uint8), x.type(dtype=m.int64), x.type(m.float64)], floats(1.7, 0.0, 200.9)),
     (lambda m, k: [k.int(), k.int().dtype, k.type(m.bool)], ints(-3, 0, 2**31 - 1)),

@@ -122,6 +122,15 @@ def test_we_take_the_memory_of_pytorch(name: str) -> None:
 
 
 @replayed
+def test_arrays_of_numpy_share_their_memory(m):
+    array = np.arange(6.0).reshape(2, 3)
+    x, turned = m.from_numpy(array), m.from_numpy(array.T)
+    x[0, 0], array[1] = 7.0, -1.0
+    dtypes = [m.from_numpy(np.zeros(2, dtype)).dtype for dtype in ("f4", "f8", "i4", "i8", "u1", "?")]
+    return [x, turned, array, np.asarray(x), np.shares_memory(x.numpy(), array), dtypes]
+
+
+@replayed
 def test_arrays_of_numpy_come_by_dlpack(m):
     array = np.arange(6.0).reshape(2, 3)
     x = m.from_dlpack(array.T)

@@ -1,6 +1,7 @@
 """The functions behind the layers, usually imported as F: here arguments, as in torch.nn.functional, are checked."""
 
 from minigrad.absent import explain_absence as _explain_absence
+from minigrad.arguments import explain_arguments as _explain_arguments
 from minigrad.nn.functional.activation import dropout, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus
 from minigrad.nn.functional.convolution import conv1d, conv2d, conv_transpose2d, corr2d, fold, unfold
 from minigrad.nn.functional.linear import linear
@@ -20,4 +21,5 @@ __all__ = [
     "one_hot", "pad", "relu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softplus", "tanh", "unfold",
 ]  # fmt: skip
 
+_explain_arguments(globals())
 _explain_absence(globals())

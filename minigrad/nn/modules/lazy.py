@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from minigrad.creation import Device, zeros
 from minigrad.function import no_grad
-from minigrad.nn.functional.arguments import IntOrPair
+from minigrad.nn.functional.arguments import IntOrPair, check_tensors
 from minigrad.nn.modules.convolution import Conv2d
 from minigrad.nn.modules.linear import Linear
 from minigrad.nn.modules.module import OWN, Module, Parameter
@@ -85,6 +85,7 @@ class _Lazy(Module):
         return self._shown
 
     def forward(self, input: Tensor) -> Tensor:
+        check_tensors(type(self).__name__, input)
         if input.ndim < -self._axis:
             raise ValueError(f"{type(self).__name__}: input of shape {input.shape} must have {-self._axis} dimensions "
                              "or more.")

@@ -7,6 +7,7 @@ from typing import Any
 from minigrad.creation import Device, zeros
 from minigrad.nn import functional as F
 from minigrad.nn import init
+from minigrad.nn.functional.arguments import check_tensors
 from minigrad.nn.modules.module import Module, Parameter
 from minigrad.tensor import Tensor
 
@@ -62,4 +63,5 @@ class Flatten(Module):
     end_dim: int = -1
 
     def forward(self, input: Tensor) -> Tensor:
+        check_tensors("Flatten", input)
         return input.flatten(self.start_dim, self.end_dim)

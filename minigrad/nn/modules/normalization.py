@@ -8,6 +8,7 @@ from minigrad.creation import Device, ones, zeros
 from minigrad.dtypes import int64
 from minigrad.nn import functional as F
 from minigrad.nn import init
+from minigrad.nn.functional.arguments import check_tensors
 from minigrad.nn.modules.module import Module, Parameter
 from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
@@ -56,8 +57,10 @@ class _BatchNorm(_Affine):
         super().reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
+        name = type(self).__name__
+        check_tensors(name, input)
         if input.ndim not in self.ranks:
-            name, allowed = type(self).__name__, " or ".join(map(str, self.ranks))
+            allowed = " or ".join(map(str, self.ranks))
             raise ValueError(f"{name}: input has shape {input.shape}, but must have {allowed} dimensions.")
         momentum, tracks = self.momentum or 0.0, self.training and self.track_running_stats
         if tracks:
