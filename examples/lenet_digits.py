@@ -111,17 +111,20 @@ def learn(training, train, test, epochs, checkpoint):
 
     training.save(checkpoint)
     labels = test.tensors[1].numpy(force=True)
-    for number in range(len(training.history) + 1, epochs + 1):
-        start = time.perf_counter()
-        with tqdm(total=len(train), desc=f"epoch {number:3}", unit=" images", leave=False, disable=None) as progress:
+    with tqdm(total=len(train), unit=" images", leave=False, disable=None) as progress:
+        for number in range(len(training.history) + 1, epochs + 1):
+            progress.reset()
+            progress.set_description(f"epoch {number:3}")
+            start = time.perf_counter()
             loss = training.epoch(train, progress)
-        seconds = time.perf_counter() - start
-        test_loss, answers = training.test(test)
-        right = float((answers == labels).mean())
-        training.history.append({"loss": loss, "test_loss": test_loss, "right": right, "seconds": seconds})
-        training.save(checkpoint)
-        print(f"epoch {number:3}  loss {loss:.4f}  on the test set {test_loss:.4f}, {100 * right:.1f} % right  "
-              f"({seconds:.1f} s, {len(train) / seconds:.0f} images/s)", flush=True)  # fmt: skip
+            seconds = time.perf_counter() - start
+            test_loss, answers = training.test(test)
+            right = float((answers == labels).mean())
+            training.history.append({"loss": loss, "test_loss": test_loss, "right": right, "seconds": seconds})
+            training.save(checkpoint)
+            progress.clear()
+            print(f"epoch {number:3}  loss {loss:.4f}  on the test set {test_loss:.4f}, {100 * right:.1f} % right  "
+                  f"({seconds:.1f} s, {len(train) / seconds:.0f} images/s)", flush=True)  # fmt: skip
     return training.test(test)[1]
 
 

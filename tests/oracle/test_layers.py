@@ -284,7 +284,7 @@ def test_pools_of_any_geometry(device: str, arguments: dict, dilation: int, incl
 
 @given(
     shape=st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20)),
-    new=st.tuples(st.integers(1, 45), st.integers(1, 45)),
+    new=st.tuples(st.integers(1, 25), st.integers(1, 25)),  # few enough for sums in float32, see replay.TOLERANCE
     scale=st.sampled_from([0.5, 1.0, 1.05, 1.3, 2.0, 2.5, 3.0, 1 / 3]) | st.none(),
 )
 @settings(max_examples=60)
@@ -297,7 +297,7 @@ def test_images_of_any_size(device: str, shape: tuple, new: tuple, scale: float 
             y = m.nn.functional.interpolate(x, new if scale is None else None, scale)
         except (ValueError, RuntimeError):
             return "refused"
-        pooled = m.nn.functional.adaptive_avg_pool2d(x, new)
+        pooled = m.nn.functional.adaptive_avg_pool2d(x.double(), new)
         return [y, pooled, *m.autograd.grad((y * y).sum() + (pooled**3).sum(), [x])]
 
     same(resized(minigrad), resized(torch))

@@ -70,9 +70,14 @@ class Machine:
         return Variable(x.tensor[k % rows(x)], x.family, x.plain)
 
     def part(self, x: Variable, _: Variable, k: int) -> Variable | None:
-        if x.repeated or not x.tensor.shape:
+        if x.repeated or not x.tensor.shape or x.tensor.shape[-1] <= k % 2:  # of a leaf, PyTorch protects even nothing
             return None
         return Variable(x.tensor[..., k % 2 :: 1 + k % 3], x.family, False)
+
+    def narrowed(self, x: Variable, _: Variable, k: int) -> Variable | None:
+        if x.repeated or not x.tensor.shape or not x.tensor.shape[-1]:
+            return None
+        return Variable(x.tensor.narrow(-1, k % x.tensor.shape[-1], 1), x.family, False)
 
     def turned(self, x: Variable, _: Variable, k: int) -> Variable | None:
         if x.repeated or x.tensor.ndim < 2:
@@ -162,6 +167,16 @@ class Machine:
     def zero_in_place(self, x: Variable, _: Variable, k: int) -> None:
         if not x.repeated:  # PyTorch lets zeros be written over each other
             x.tensor.zero_()
+
+    def square_in_place(self, x: Variable, _: Variable, k: int) -> None:
+        x.tensor **= 2
+
+    def clamp_in_place(self, x: Variable, _: Variable, k: int) -> None:
+        x.tensor.clamp_(-k / 4, k / 3)
+
+    def fill_in_place(self, x: Variable, _: Variable, k: int) -> None:
+        if not x.repeated:  # PyTorch warns
+            x.tensor.masked_fill_(x.tensor < 0, k / 4)
 
     def write_unrecorded(self, x: Variable, y: Variable, k: int) -> None:
         if not x.repeated and rows(x):
