@@ -109,7 +109,8 @@ def learn(training, train, test, epochs, checkpoint):
     """Trains until there were so many epochs, with a checkpoint after each. Returns the answers for the test set."""
     from tqdm import tqdm  # noqa: PLC0415  (its absence is reported by parse)
 
-    training.save(checkpoint)
+    if not checkpoint.exists():  # one of an earlier training stays until there is something to put in its place
+        training.save(checkpoint)
     labels = test.tensors[1].numpy(force=True)
     with tqdm(total=len(train), unit=" images", leave=False, disable=None) as progress:
         for number in range(len(training.history) + 1, epochs + 1):

@@ -161,6 +161,23 @@ def test_ctrl_c_within_an_epoch(run: Run, script: ModuleType, digits: str, monke
     assert weights("straight") == weights("stopped")
 
 
+@pytest.mark.usefixtures("no_picture")
+def test_a_new_training_leaves_an_old_checkpoint_until_it_has_its_own(
+    run: Run, script: ModuleType, digits: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(images: minigrad.Tensor) -> minigrad.Tensor:
+        raise KeyboardInterrupt
+
+    arguments = ("--device", "cpu", "--data", digits, "--batch-size", "16", "--output", "kept")
+    run(*arguments, "--epochs", "2")
+    learned = weights("kept")
+    monkeypatch.setattr(script, "shifted", interrupted)
+    status, printed = run(*arguments, "--epochs", "2")
+    assert status == 130
+    assert f"{Path('kept/checkpoint.safetensors')} holds epoch 2." in printed
+    assert weights("kept") == learned
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process alone")
 @pytest.mark.parametrize("batches", [0, 3, 7])
 def test_ctrl_c_as_the_terminal_sends_it(tmp_path: Path, batches: int) -> None:
