@@ -2,11 +2,13 @@
 
 import os
 import sys
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+KERNELS = ["conv2d", "direct"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
 
@@ -33,18 +35,23 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
-# abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
-extensions = [
-    Extension(
-        "minigrad_ext.conv2d",
-        ["minigrad_ext/conv2d.pyx"],
+def kernels(name: str) -> Extension:
+    """minigrad_ext/<name>.pyx, which may include the headers beside it.
+
+    abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
+    """
+    return Extension(
+        f"minigrad_ext.{name}",
+        [f"minigrad_ext/{name}.pyx"],
+        include_dirs=["minigrad_ext"],
+        depends=glob("minigrad_ext/*.h"),
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
     )
-]
+
 
 setup(
-    ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3),
+    ext_modules=cythonize([kernels(name) for name in KERNELS], build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
     options={
         "bdist_wheel": {"py_limited_api": "cp311"},

@@ -113,5 +113,7 @@ static inline int has_instructions(int set)
 #define tile_double(set, ...) CHOOSE(tile, double, set, __VA_ARGS__)
 #define gather_float(set, ...) CHOOSE(gather, float, set, __VA_ARGS__)
 #define gather_double(set, ...) CHOOSE(gather, double, set, __VA_ARGS__)
+#define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
+#define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 
 #endif

@@ -32,7 +32,7 @@ INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, p
     VECTOR sum[8][3], column[3];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
-            sum[a][b] = fresh ? (VECTOR){0} : *(const VECTOR *)(out + a * out_row + b * LANES);
+            sum[a][b] = (VECTOR){0};
     for (ptrdiff_t k = 0; k < terms; k++) {
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
@@ -41,13 +41,17 @@ INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, p
                 sum[a][b] += w[8 * k + a] * column[b];
     }
     UNROLL for (int a = 0; a < rows; a++)
-        UNROLL for (int b = 0; b < vectors; b++)
-            *(VECTOR *)(out + a * out_row + b * LANES) = sum[a][b];
+        UNROLL for (int b = 0; b < vectors; b++) {
+            VECTOR *place = (VECTOR *)(out + a * out_row + b * LANES);
+            if (!fresh) sum[a][b] += *place;
+            *place = sum[a][b];
+        }
 }
 
 /* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= 8,  q < columns
 
-   w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors: x must be readable, and out
+   The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate for
+   it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors: x must be readable, and out
    writable, up to the next multiple of LANES. */
 static void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
@@ -90,6 +94,18 @@ static void NAME(gather)(REAL *out, ptrdiff_t row, const REAL *x, ptrdiff_t plan
     else
         for (ptrdiff_t c = 0; c < planes; c++, out += row, x += plane)
             for (ptrdiff_t j = 0; j < size; j++) out[j] = x[stride * j];
+}
+
+/* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
+static void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
+                            ptrdiff_t columns)
+{
+    ptrdiff_t a = 0;
+    for (; a + 8 <= rows; a += 8, out += 8, x += 8 * x_row)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            UNROLL for (int b = 0; b < 8; b++) out[j * out_row + b] = x[b * x_row + j];
+    for (; a < rows; a++, out++, x += x_row)
+        for (ptrdiff_t j = 0; j < columns; j++) out[j * out_row] = x[j];
 }
 
 #undef LANES

@@ -1,0 +1,50 @@
+"""The kernels of tile.h as Cython sees them: for float and double under one name, `set` being the instruction set."""
+
+ctypedef fused real:
+    float
+    double
+
+cdef extern from "instructions.h" nogil:
+    int BASELINE, AVX2, AVX512
+    bint has_instructions(int set)
+    void tile_float(int set, const float *w, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, float *out,
+                    Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
+    void tile_double(int set, const double *w, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, double *out,
+                     Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
+    void gather_float(int set, float *out, Py_ssize_t row, const float *x, Py_ssize_t plane, Py_ssize_t planes,
+                      Py_ssize_t stride, Py_ssize_t size)
+    void gather_double(int set, double *out, Py_ssize_t row, const double *x, Py_ssize_t plane, Py_ssize_t planes,
+                       Py_ssize_t stride, Py_ssize_t size)
+    void transpose_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t rows,
+                         Py_ssize_t columns)
+    void transpose_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t rows,
+                          Py_ssize_t columns)
+
+
+cdef inline void tile(
+    int set, const real *w, const real *x, const Py_ssize_t *offset, Py_ssize_t terms, real *out, Py_ssize_t out_row,
+    Py_ssize_t rows, Py_ssize_t columns, bint fresh,
+) noexcept nogil:
+    if real is float:
+        tile_float(set, w, x, offset, terms, out, out_row, rows, columns, fresh)
+    else:
+        tile_double(set, w, x, offset, terms, out, out_row, rows, columns, fresh)
+
+
+cdef inline void gather(
+    int set, real *out, Py_ssize_t row, const real *x, Py_ssize_t plane, Py_ssize_t planes, Py_ssize_t stride,
+    Py_ssize_t size,
+) noexcept nogil:
+    if real is float:
+        gather_float(set, out, row, x, plane, planes, stride, size)
+    else:
+        gather_double(set, out, row, x, plane, planes, stride, size)
+
+
+cdef inline void transpose(
+    int set, real *out, Py_ssize_t out_row, const real *x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t columns
+) noexcept nogil:
+    if real is float:
+        transpose_float(set, out, out_row, x, x_row, rows, columns)
+    else:
+        transpose_double(set, out, out_row, x, x_row, rows, columns)
