@@ -111,8 +111,10 @@ static inline int has_instructions(int set)
 
 #define tile_float(set, ...) CHOOSE(tile, float, set, __VA_ARGS__)
 #define tile_double(set, ...) CHOOSE(tile, double, set, __VA_ARGS__)
-#define gather_float(set, ...) CHOOSE(gather, float, set, __VA_ARGS__)
-#define gather_double(set, ...) CHOOSE(gather, double, set, __VA_ARGS__)
+#define dot_float(set, ...) CHOOSE(dot, float, set, __VA_ARGS__)
+#define dot_double(set, ...) CHOOSE(dot, double, set, __VA_ARGS__)
+#define copy_float(set, ...) CHOOSE(copy, float, set, __VA_ARGS__)
+#define copy_double(set, ...) CHOOSE(copy, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 

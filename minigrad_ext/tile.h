@@ -72,28 +72,46 @@ static void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, pt
     }
 }
 
-/* out[c, j] = x[c * plane + j * stride]  for c < planes and j < size;  out is an array (planes, row). Reads and writes
-   nothing else. */
-static void NAME(gather)(REAL *out, ptrdiff_t row, const REAL *x, ptrdiff_t plane, ptrdiff_t planes, ptrdiff_t stride,
-                         ptrdiff_t size)
+/* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are read
+   and written. */
+static void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes, ptrdiff_t size)
 {
-    if (stride == 1)
-        for (ptrdiff_t c = 0; c < planes; c++, out += row, x += plane) {
-            ptrdiff_t j = 0;
-            for (; j + LANES <= size; j += LANES)
-                *(VECTOR *)(out + j) = *(const VECTOR *)(x + j);
-            /* The rest in pieces of 8, 4, 2 and 1: memcpy of a literal size is one or two instructions. */
-            if (LANES > 8 && (size & 8)) { memcpy(out + j, x + j, 8 * sizeof(REAL)); j += 8; }
-            if (LANES > 4 && (size & 4)) { memcpy(out + j, x + j, 4 * sizeof(REAL)); j += 4; }
-            if (LANES > 2 && (size & 2)) { memcpy(out + j, x + j, 2 * sizeof(REAL)); j += 2; }
-            if (LANES > 1 && (size & 1)) out[j] = x[j];
-        }
-    else if (stride == 2)  /* a literal, for which the compiler knows a way with vectors */
-        for (ptrdiff_t c = 0; c < planes; c++, out += row, x += plane)
-            for (ptrdiff_t j = 0; j < size; j++) out[j] = x[2 * j];
-    else
-        for (ptrdiff_t c = 0; c < planes; c++, out += row, x += plane)
-            for (ptrdiff_t j = 0; j < size; j++) out[j] = x[stride * j];
+    for (ptrdiff_t c = 0; c < planes; c++, out += out_row, x += x_row) {
+        ptrdiff_t j = 0;
+        for (; j + LANES <= size; j += LANES)
+            *(VECTOR *)(out + j) = *(const VECTOR *)(x + j);
+        /* The rest in pieces of 8, 4, 2 and 1: memcpy of a literal size is one or two instructions. */
+        if (LANES > 8 && (size & 8)) { memcpy(out + j, x + j, 8 * sizeof(REAL)); j += 8; }
+        if (LANES > 4 && (size & 4)) { memcpy(out + j, x + j, 4 * sizeof(REAL)); j += 4; }
+        if (LANES > 2 && (size & 2)) { memcpy(out + j, x + j, 2 * sizeof(REAL)); j += 2; }
+        if (LANES > 1 && (size & 1)) out[j] = x[j];
+    }
+}
+
+/* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms. */
+INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size, REAL *out)
+{
+    VECTOR sum[8];
+    UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};
+    ptrdiff_t q = 0;
+    for (; q + LANES <= size; q += LANES) {
+        const VECTOR factor = *(const VECTOR *)(y + q);
+        UNROLL for (int k = 0; k < terms; k++) sum[k] += factor * *(const VECTOR *)(x + offset[k] + q);
+    }
+    UNROLL for (int k = 0; k < terms; k++) {
+        REAL total = 0;
+        for (ptrdiff_t lane = 0; lane < LANES; lane++) total += ((const REAL *)&sum[k])[lane];
+        for (ptrdiff_t rest = q; rest < size; rest++) total += y[rest] * x[offset[k] + rest];
+        out[k] += total;
+    }
+}
+
+static void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
+{
+    ptrdiff_t k = 0;
+    for (; k + 8 <= terms; k += 8) NAME(dots)(y, x, offset + k, 8, size, out + k);
+    for (; k + 3 <= terms; k += 3) NAME(dots)(y, x, offset + k, 3, size, out + k);
+    for (; k < terms; k++) NAME(dots)(y, x, offset + k, 1, size, out + k);
 }
 
 /* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
