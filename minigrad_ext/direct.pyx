@@ -41,6 +41,7 @@ cdef enum:
     TERMS = 128            # of the sum, in a block
     FEW = 16               # output channels for which packing a panel does not pay
     WIDE = 384             # places of a panel that is not packed, and of one for the weight gradient's dot products
+    NARROW = 8             # channels * kernel width for which they do not make a good tile of the weight gradient
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
 
 
@@ -202,14 +203,19 @@ cdef inline Py_ssize_t find_segments(
 ) noexcept nogil:
     """The rows, or parts of rows, that the places start ... stop - 1 are in; returns how many. Rows of the image are `width`
     places apart, of which those beyond grid_width do not count."""
-    cdef Py_ssize_t count = 0, q = start, image = m.grid_height * width, j
+    cdef Py_ssize_t count = 0, q = start, row = start // width
+    cdef Py_ssize_t n = row // m.grid_height, i = row % m.grid_height, j = start % width
     while q < stop:
-        j = q % width
-        segments[count].n, segments[count].i, segments[count].j = q // image, q % image // width, j
-        segments[count].at, segments[count].size = q - start, min(m.grid_width - j, stop - q)
-        q += width - j
-        if segments[count].size > 0:
+        if j < m.grid_width:
+            segments[count].n, segments[count].i, segments[count].j, segments[count].at = n, i, j, q - start
+            segments[count].size = min(m.grid_width - j, stop - q)
             count += 1
+        q += width - j
+        j = 0
+        i += 1
+        if i == m.grid_height:
+            i = 0
+            n += 1
     return count
 
 
@@ -533,15 +539,24 @@ def conv2d_weight_grad(
 ):
     """w = conv2d_weight_grad(x, y)"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Parts p
-    cdef Py_ssize_t images, items, first, n, item, i, group, parts, block, c, o, u, v, from_, to
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
     if w.shape[0] * w.shape[1] == 0:
         return
     if g.batch * g.out_height * g.out_width == 0:
         w[:, :, :, :] = 0
         return
     threads = team(&g, threads)
+    if g.channels * g.kernel_width <= NARROW:
+        narrow_weight_grad(x, y, w, &g, threads, set)
+    else:
+        broad_weight_grad(x, y, w, &g, threads, set)
+
+
+cdef int broad_weight_grad(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads, int set
+) except -1:
+    cdef Parts p
+    cdef Py_ssize_t images, first, n, item, i, group, parts, block, c, u, v, from_, to
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
     p.places = g.out_height * g.out_width
     p.tiles = (g.out_channels + ROWS - 1) // ROWS
     # Neighbours in memory that one place of y meets: a whole row of the kernel, unless it is dilated.
@@ -569,9 +584,9 @@ def conv2d_weight_grad(
         for item in prange(images * g.groups, nogil=True, schedule="static", num_threads=threads):
             n = first + item // g.groups
             group = item % g.groups
-            lay_out_x(&g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
+            lay_out_x(g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
             lay_out_y(
-                &g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * ROWS], set
+                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * ROWS], set
             )
         for item in prange(
             g.groups * p.runs * p.blocks * parts, nogil=True, schedule="dynamic", num_threads=threads
@@ -581,7 +596,7 @@ def conv2d_weight_grad(
             for i in range(images):
                 n = i * g.groups + group
                 add_products(
-                    &g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * ROWS], &offset[0],
+                    g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * ROWS], &offset[0],
                     &sums[group * p.tiles * ROWS * p.runs * p.run], block, item % parts * p.tiles // parts,
                     (item % parts + 1) * p.tiles // parts, first + i == 0, set,
                 )
@@ -594,3 +609,76 @@ def conv2d_weight_grad(
                     from_ + u * p.run + v * g.channels)
                 for c in range(g.channels):
                     w[item, c, u, v] = sums[to + c]
+    return 0
+
+
+cdef void add_dots(
+    const Correlation *m, const real *layout, const real *y, real *sums, Py_ssize_t image, Py_ssize_t out,
+    Py_ssize_t last_out, const Py_ssize_t *offset, real *panel,
+) noexcept nogil:
+    """sums[o, k] += what one group of one image contributes, for some of its outs; k counts terms block by block"""
+    cdef Segment segments[WIDE]
+    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, places = m.grid_height * m.grid_width
+    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, start = 0, stop, count, done, o
+    cdef Block b
+    while start < places:
+        stop = min(places, start + WIDE)
+        count = find_segments(m, n * places + start, n * places + stop, m.grid_width, segments)
+        done = 0
+        memset(&b, 0, sizeof(b))
+        while next_block(m, &b):
+            pack_panel(m, layout, group, &b, segments, count, panel, WIDE + LANES)
+            for o in range(out, last_out):
+                dot(
+                    m.set, y + (image * m.outs + o) * places + start, panel, offset, b.channels * b.taps, stop - start,
+                    sums + (group * m.outs + o) * terms + done,
+                )
+            done += b.channels * b.taps
+        start = stop
+
+
+cdef int narrow_weight_grad(
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads, int set
+) except -1:
+    """Where channels would leave most lanes of a tile empty, the places of y go there: a dot product for each weight."""
+    cdef Correlation m
+    cdef Py_ssize_t terms = g.channels * g.kernel_height * g.kernel_width, private = TERMS * (WIDE + LANES)
+    cdef Py_ssize_t parts = max(1, min(g.out_channels, (2 * threads + g.groups - 1) // g.groups)) if threads > 1 else 1
+    cdef Py_ssize_t image, images, first = 0, item, i, k, c, t
+    cdef Block b
+    cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
+    cdef Py_ssize_t[::1] offset = np.arange(TERMS, dtype=np.intp) * (WIDE + LANES)
+    forward(g, &m, &table[0], set)
+    image = m.groups * m.channels * m.plane
+    images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
+    dtype = np.float32 if real is float else np.float64
+    cdef real[::1] laid = np.empty(1 if m.flat else images * image + PITCH, dtype)
+    cdef real[::1] scratch = np.empty(threads * private, dtype)
+    cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)
+    cdef const real *layout = &laid[0]
+    while first < m.batch:
+        images = min(images, m.batch - first)
+        if m.flat:
+            layout = &x[first, 0, 0, 0]
+        else:
+            for item in prange(
+                images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
+            ):
+                lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane])
+        for item in prange(m.groups * parts, nogil=True, schedule="static", num_threads=threads):
+            for i in range(images):
+                add_dots(
+                    &m, layout, &y[first, 0, 0, 0], &sums[0], i * m.groups + item // parts,
+                    item % parts * m.outs // parts, (item % parts + 1) * m.outs // parts, &offset[0],
+                    &scratch[threadid() * private],
+                )
+        first += images
+    k = 0
+    memset(&b, 0, sizeof(b))
+    while next_block(&m, &b):
+        for t in range(b.tap, b.tap + b.taps):
+            for c in range(b.channel, b.channel + b.channels):
+                for i in range(w.shape[0]):
+                    w[i, c, t // g.kernel_width, t % g.kernel_width] = sums[i * terms + k]
+                k += 1
+    return 0
