@@ -115,6 +115,8 @@ static inline int has_instructions(int set)
 #define dot_double(set, ...) CHOOSE(dot, double, set, __VA_ARGS__)
 #define copy_float(set, ...) CHOOSE(copy, float, set, __VA_ARGS__)
 #define copy_double(set, ...) CHOOSE(copy, double, set, __VA_ARGS__)
+#define pick_float(set, ...) CHOOSE(pick, float, set, __VA_ARGS__)
+#define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 

@@ -19,6 +19,8 @@ cdef extern from "instructions.h" nogil:
                     Py_ssize_t size)
     void copy_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t planes,
                      Py_ssize_t size)
+    void pick_float(int set, float *out, const float *x, Py_ssize_t stride, Py_ssize_t size)
+    void pick_double(int set, double *out, const double *x, Py_ssize_t stride, Py_ssize_t size)
     void transpose_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t rows,
                          Py_ssize_t columns)
     void transpose_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t rows,
@@ -51,6 +53,13 @@ cdef inline void copy(
         copy_float(set, out, out_row, x, x_row, planes, size)
     else:
         copy_double(set, out, out_row, x, x_row, planes, size)
+
+
+cdef inline void pick(int set, real *out, const real *x, Py_ssize_t stride, Py_ssize_t size) noexcept nogil:
+    if real is float:
+        pick_float(set, out, x, stride, size)
+    else:
+        pick_double(set, out, x, stride, size)
 
 
 cdef inline void transpose(

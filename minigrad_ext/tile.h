@@ -88,24 +88,32 @@ static void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_
     }
 }
 
-/* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms. */
+/* out[j] = x[j * stride]  for j < size. */
+static void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdiff_t size)
+{
+    if (stride == 2)  /* a literal, for which compilers know a way with vectors */
+        for (ptrdiff_t j = 0; j < size; j++) out[j] = x[2 * j];
+    else
+        for (ptrdiff_t j = 0; j < size; j++) out[j] = x[stride * j];
+}
+
+/* `dot` for a literal number of terms. */
 INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size, REAL *out)
 {
     VECTOR sum[8];
     UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};
-    ptrdiff_t q = 0;
-    for (; q + LANES <= size; q += LANES) {
+    for (ptrdiff_t q = 0; q < size; q += LANES) {
         const VECTOR factor = *(const VECTOR *)(y + q);
         UNROLL for (int k = 0; k < terms; k++) sum[k] += factor * *(const VECTOR *)(x + offset[k] + q);
     }
-    UNROLL for (int k = 0; k < terms; k++) {
+    for (int k = 0; k < terms; k++) {
         REAL total = 0;
         for (ptrdiff_t lane = 0; lane < LANES; lane++) total += ((const REAL *)&sum[k])[lane];
-        for (ptrdiff_t rest = q; rest < size; rest++) total += y[rest] * x[offset[k] + rest];
         out[k] += total;
     }
 }
 
+/* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms;  size is a multiple of LANES. */
 static void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
 {
     ptrdiff_t k = 0;
