@@ -67,6 +67,7 @@ cdef struct Correlation:
     Py_ssize_t row_kinds, column_kinds
     Py_ssize_t pitch, plane                               # of the layout: from row to row, from channel to channel
     Py_ssize_t tiles                                      # of ROWS outs, per group
+    bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
     int set
 
@@ -104,7 +105,8 @@ cdef void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t height, u, v, k
     m.tiles = (m.outs + ROWS - 1) // ROWS
-    m.flat = (
+    m.wide = m.outs <= FEW
+    m.flat = not m.wide and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
         and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width
     )
@@ -328,8 +330,7 @@ cdef void wide_panel(
 cdef int correlate(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef bint wide = m.outs <= FEW and not m.flat
-    cdef Py_ssize_t private = ROWS * WIDE if wide else TERMS * PITCH + m.tiles * ROWS * COLUMNS
+    cdef Py_ssize_t private = ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * COLUMNS
     cdef Block b
     if m.batch * units * m.grid_height * m.grid_width == 0:
         return 0
@@ -344,7 +345,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     cdef real[::1] scratch = np.empty(threads * private, dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]
-    if wide:
+    if m.wide:
         k = 0
         memset(&b, 0, sizeof(b))
         while next_block(m, &b):
@@ -366,7 +367,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
                 images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
             ):
                 lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
-        if wide:
+        if m.wide:
             rows = min(m.grid_height, max(1, WIDE // m.pitch))
             down = (m.grid_height + rows - 1) // rows
             columns = min(m.grid_width, WIDE)
