@@ -69,6 +69,7 @@ cdef struct Correlation:
     Py_ssize_t tiles                                      # of ROWS outs, per group
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
+    bint turned                                           # a flat source of one image with channels last
     int set
 
 
@@ -105,6 +106,7 @@ cdef void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t height, u, v, k
     m.tiles = (m.outs + ROWS - 1) // ROWS
+    m.turned = False
     m.wide = m.outs <= FEW
     m.flat = not m.wide and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
@@ -227,6 +229,10 @@ cdef void pack_panel(
     """What the taps of the block see from the places of the panel: an array (taps, channels, PITCH)."""
     cdef Py_ssize_t t, k, size
     cdef const Segment *s
+    if m.turned:
+        s = segments
+        transpose(m.set, panel, PITCH, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
+        return
     for t in range(b.tap, b.tap + b.taps):
         for k in range(count):
             s = segments + k
@@ -268,8 +274,8 @@ cdef void packed_panel(
     cdef Segment segments[COLUMNS]
     cdef Py_ssize_t count = find_segments(m, start, stop, segments)
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
-    # Whole vectors of one row go right to their place, else through an array of their own.
-    cdef bint straight = count == 1 and m.out_column == 1 and (stop - start) % LANES == 0
+    # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
+    cdef bint straight = count == 1 and m.out_column == 1 and (stop - start) % LANES == 0 and m.outs % ROWS == 0
     cdef real *result = panel + TERMS * PITCH
     cdef real *to
     cdef Py_ssize_t pitch = m.out_plane if straight else COLUMNS, k
@@ -494,6 +500,35 @@ def conv2d_input_grad(
             m.out_first = a * g.width + b
             prepare(&m)
             correlate(&m, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads))
+
+
+# --- matrix products -----------------------------------------------------------------------------------------
+
+def matmul(const real[:, :] x, const real[:, :] y, real[:, ::1] z, int threads, int set):
+    """z = x y, which is a 1 x 1 convolution: rows of x are the outs, columns of y the places, the sum is over channels.
+
+    The elements of x may lie as they like; of y, rows or columns must be contiguous.
+    """
+    cdef Correlation m
+    cdef Py_ssize_t table[8]
+    cdef Py_ssize_t item = sizeof(real)
+    memset(&m, 0, sizeof(m))
+    memset(table, 0, sizeof(table))
+    point(&m, table, 1, 1)
+    m.batch = m.groups = m.height = m.grid_height = m.rows = m.columns = m.row_stride = m.column_stride = 1
+    m.outs, m.channels = x.shape[0], x.shape[1]
+    m.width = m.grid_width = m.out_row = m.out_plane = y.shape[1]
+    m.w_out, m.w_channel, m.out_column = x.strides[0] // item, x.strides[1] // item, 1
+    m.set = set
+    if y.shape[0] != x.shape[1] or z.shape[0] != x.shape[0] or z.shape[1] != y.shape[1]:
+        raise ValueError(f"matmul: shapes {x.shape}, {y.shape} and {z.shape} do not fit.")
+    prepare(&m)
+    m.wide, m.flat = False, True
+    m.turned = y.strides[1] != item
+    m.plane = (y.strides[1] if m.turned else y.strides[0]) // item
+    if <double>m.outs * m.channels * m.width < 300_000:
+        threads = 1
+    correlate(&m, &y[0, 0], &x[0, 0], &z[0, 0], threads)
 
 
 # --- the weight gradient -------------------------------------------------------------------------------------

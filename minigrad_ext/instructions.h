@@ -119,5 +119,7 @@ static inline int has_instructions(int set)
 #define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
+#define multiply_adds_float(set, ...) CHOOSE(multiply_adds, float, set, __VA_ARGS__)
+#define multiply_adds_double(set, ...) CHOOSE(multiply_adds, double, set, __VA_ARGS__)
 
 #endif

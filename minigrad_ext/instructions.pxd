@@ -25,6 +25,8 @@ cdef extern from "instructions.h" nogil:
                          Py_ssize_t columns)
     void transpose_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t rows,
                           Py_ssize_t columns)
+    double multiply_adds_float(int set, Py_ssize_t count)
+    double multiply_adds_double(int set, Py_ssize_t count)
 
 
 cdef inline void tile(

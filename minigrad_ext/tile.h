@@ -18,7 +18,7 @@ typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 #else
-typedef REAL NAME(vector);
+typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define INLINE static __forceinline
 #define UNROLL
 #endif
@@ -51,9 +51,10 @@ INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, p
 /* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= 8,  q < columns
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate for
-   it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors: x must be readable, and out
-   writable, up to the next multiple of LANES. */
-static void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
+   it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors and
+   rows in twos, fours or eights: x must be readable up to the next multiple of LANES, out writable up to that and to row
+   8. */
+static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
 {
     for (ptrdiff_t a = 0; a < rows; a += ROWS) {
@@ -74,7 +75,7 @@ static void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, pt
 
 /* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are read
    and written. */
-static void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes, ptrdiff_t size)
+static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes, ptrdiff_t size)
 {
     for (ptrdiff_t c = 0; c < planes; c++, out += out_row, x += x_row) {
         ptrdiff_t j = 0;
@@ -89,7 +90,7 @@ static void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_
 }
 
 /* out[j] = x[j * stride]  for j < size. */
-static void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdiff_t size)
+static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdiff_t size)
 {
     if (stride == 2)  /* a literal, for which compilers know a way with vectors */
         for (ptrdiff_t j = 0; j < size; j++) out[j] = x[2 * j];
@@ -114,7 +115,7 @@ INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, co
 }
 
 /* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms;  size is a multiple of LANES. */
-static void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
+static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
 {
     ptrdiff_t k = 0;
     for (; k + 8 <= terms; k += 8) NAME(dots)(y, x, offset + k, 8, size, out + k);
@@ -123,7 +124,7 @@ static void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptr
 }
 
 /* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
-static void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
+static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
                             ptrdiff_t columns)
 {
     ptrdiff_t a = 0;
@@ -132,6 +133,22 @@ static void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff
             UNROLL for (int b = 0; b < 8; b++) out[j * out_row + b] = x[b * x_row + j];
     for (; a < rows; a++, out++, x += x_row)
         for (ptrdiff_t j = 0; j < columns; j++) out[j * out_row] = x[j];
+}
+
+/* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */
+static inline double NAME(multiply_adds)(ptrdiff_t count)
+{
+    VECTOR sum[ROWS][3];
+    const VECTOR factor = (VECTOR){0} + (REAL)0.999;
+    for (int a = 0; a < ROWS; a++)
+        for (int b = 0; b < 3; b++) sum[a][b] = (VECTOR){0} + (REAL)(3 * a + b);
+    for (ptrdiff_t k = 0; k < count; k++)
+        UNROLL for (int a = 0; a < ROWS; a++)
+            UNROLL for (int b = 0; b < 3; b++) sum[a][b] = sum[a][b] * factor + factor;
+    volatile REAL used = 0;  /* else the compiler would see that nobody reads them */
+    for (int a = 0; a < ROWS; a++)
+        for (int b = 0; b < 3; b++) used += *(const REAL *)&sum[a][b];
+    return 2.0 * ROWS * 3 * LANES * count;
 }
 
 #undef LANES
