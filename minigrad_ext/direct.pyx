@@ -65,8 +65,9 @@ cdef struct Correlation:
     Py_ssize_t *row_number                                # and of which kind the row of u
     Py_ssize_t *column_number                             # and the column of v is
     Py_ssize_t row_kinds, column_kinds
-    Py_ssize_t pitch, plane                               # of the layout: from row to row, from channel to channel
+    Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind, their distance, that of channels
     Py_ssize_t tiles                                      # of ROWS outs, per group
+    bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
     bint turned                                           # a flat source of one image with channels last
@@ -104,7 +105,7 @@ cdef Py_ssize_t extent(
 
 cdef void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
-    cdef Py_ssize_t height, u, v, k
+    cdef Py_ssize_t u, v, k
     m.tiles = (m.outs + ROWS - 1) // ROWS
     m.turned = False
     m.wide = m.outs <= FEW
@@ -117,29 +118,41 @@ cdef void prepare(Correlation *m) noexcept nogil:
         m.height = m.grid_height = 1
     m.row_kinds = find_kinds(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
     m.column_kinds = find_kinds(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    height = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
+    m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
     m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    m.plane = m.row_kinds * m.column_kinds * height * m.pitch
+    m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
+    m.border = False
+    for u in range(m.rows):
+        m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
+    for v in range(m.columns):
+        m.border |= m.column[v] < 0 or m.column[v] + (m.grid_width - 1) * m.column_stride >= m.width
     for u in range(m.rows):
         for v in range(m.columns):
             k = m.row_number[u] * m.column_kinds + m.column_number[v]
             m.tap[u * m.columns + v] = (
-                k * height + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride
+                k * m.depth + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride
             ) * m.pitch + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
+
+
+cdef Py_ssize_t layout_size(const Correlation *m) except -1:
+    """The numbers of one image as it is laid out."""
+    cdef double size = <double>m.groups * m.channels * m.row_kinds * m.column_kinds * m.depth * m.pitch
+    if size > 1e15:
+        raise MemoryError(f"convolution: padding and dilation spread one image over {size:.0e} numbers.")
+    return m.groups * m.channels * m.plane
 
 
 cdef void lay_out(const Correlation *m, const real *source, real *plane) noexcept nogil:
     """One channel of one image as taps see it, zeros beyond the border."""
-    cdef Py_ssize_t height = m.plane // (m.row_kinds * m.column_kinds * m.pitch)
     cdef Py_ssize_t a, b, i
     cdef const real *from_
     cdef Run rows, columns
     for a in range(m.row_kinds):
-        rows = meet(m.row_kind[a], m.row_stride, m.height, 0, height)
+        rows = meet(m.row_kind[a], m.row_stride, m.height, 0, m.depth)
         for b in range(m.column_kinds):
             columns = meet(m.column_kind[b], m.column_stride, m.width, 0, m.pitch)
-            if rows.stop - rows.start < height or columns.stop - columns.start < m.pitch:
-                memset(plane, 0, height * m.pitch * sizeof(real))
+            if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
+                memset(plane, 0, m.depth * m.pitch * sizeof(real))
             if rows.start < rows.stop and columns.start < columns.stop:
                 from_ = source + (m.row_kind[a] + rows.start * m.row_stride) * m.width
                 from_ += m.column_kind[b] + columns.start * m.column_stride
@@ -155,7 +168,7 @@ cdef void lay_out(const Correlation *m, const real *source, real *plane) noexcep
                             columns.stop - columns.start,
                         )
                         from_ += m.row_stride * m.width
-            plane += height * m.pitch
+            plane += m.depth * m.pitch
 
 
 # --- blocks of terms -----------------------------------------------------------------------------------------
@@ -176,12 +189,16 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
     return b.channels > 0 and b.taps > 0
 
 
-cdef void pack_weights(const Correlation *m, const real *w, Py_ssize_t unit, real *packed) noexcept nogil:
-    """The weights of ROWS outs as an array (terms, ROWS), rows without an out being 0."""
+cdef void pack_weights(
+    const Correlation *m, const real *w, Py_ssize_t unit, real *packed, bint *finite
+) noexcept nogil:
+    """The weights of ROWS outs as an array (terms, ROWS), rows without an out being 0. Clears `finite` if one is not."""
     cdef Py_ssize_t group = unit // m.tiles, out = unit % m.tiles * ROWS
     cdef Py_ssize_t rows = min(ROWS, m.outs - out), a, c, t
     cdef Block b
     cdef const real *source
+    cdef real zero[ROWS]  # 0 times infinity is NaN
+    memset(zero, 0, sizeof(zero))
     w += group * m.w_group + out * m.w_out
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
@@ -194,7 +211,12 @@ cdef void pack_weights(const Correlation *m, const real *w, Py_ssize_t unit, rea
                 else:
                     for a in range(ROWS):
                         packed[a] = source[c * m.w_channel + a * m.w_out] if a < rows else 0
+                for a in range(ROWS):
+                    zero[a] += 0 * packed[a]
                 packed += ROWS
+    for a in range(ROWS):
+        if zero[a] != 0:
+            finite[0] = False
 
 
 # --- panels --------------------------------------------------------------------------------------------------
@@ -334,17 +356,20 @@ cdef void wide_panel(
 
 
 cdef int correlate(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
+    """Fills `out`; returns whether it is right. It is not where the zeros of a border met weights that are not finite: there
+    the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
     cdef Py_ssize_t private = ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * COLUMNS
     cdef Block b
+    cdef bint finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
-        return 0
+        return True
     if terms == 0:  # no tap, or no channel, meets these places
         zero_out(m, out)
-        return 0
+        return True
+    image = layout_size(m)
     dtype = np.float32 if real is float else np.float64
-    image = m.groups * m.channels * m.plane
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
     cdef real[::1] laid = np.empty(1 if m.flat else images * image + PITCH, dtype)
     cdef real[::1] packed = np.empty(units * terms * ROWS, dtype)
@@ -362,7 +387,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         for k in range(TERMS):
             offset[k] = k * PITCH
     for item in prange(units, nogil=True, schedule="static", num_threads=threads):
-        pack_weights(m, w, item, &packed[item * terms * ROWS])
+        pack_weights(m, w, item, &packed[item * terms * ROWS], &finite)
     first = 0
     while first < m.batch:
         images = min(images, m.batch - first)
@@ -408,7 +433,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         source += images * m.groups * m.channels * m.height * m.width
         out += images * m.groups * m.outs * m.out_plane
         first += images
-    return 0
+    return finite or not m.border
 
 
 cdef void zero_out(const Correlation *m, real *out) noexcept nogil:
@@ -455,22 +480,23 @@ cdef void forward(const Geometry *g, Correlation *m, Py_ssize_t *table, int set)
 def conv2d(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, geometry, int threads, int set
 ):
-    """y = conv2d(x, w)"""
+    """y = conv2d(x, w); returns whether it is right (see `correlate`)"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
     forward(&g, &m, &table[0], set)
-    correlate(&m, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
+    return <bint>correlate(&m, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
 def conv2d_input_grad(
     const real[:, :, :, ::1] y, const real[:, :, :, ::1] w, real[:, :, :, ::1] x, geometry, int threads, int set
 ):
-    """x = conv2d_input_grad(y, w)"""
+    """x = conv2d_input_grad(y, w); returns whether it is right (see `correlate`)"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, a, b, h, k, u, v
+    cdef bint right = True
     point(&m, &table[0], g.kernel_height, g.kernel_width)
     m.batch, m.groups, m.outs, m.channels = g.batch, g.groups, g.channels, g.out_channels
     m.row_stride = m.column_stride = 1
@@ -499,7 +525,8 @@ def conv2d_input_grad(
             m.grid_width = (g.width - b + g.column_stride - 1) // g.column_stride
             m.out_first = a * g.width + b
             prepare(&m)
-            correlate(&m, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads))
+            right &= correlate(&m, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads))
+    return right
 
 
 # --- matrix products -----------------------------------------------------------------------------------------
@@ -592,16 +619,22 @@ cdef void add_products(
 def conv2d_weight_grad(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, geometry, int threads, int set
 ):
-    """w = conv2d_weight_grad(x, y)"""
+    """w = conv2d_weight_grad(x, y); returns whether it is right: a NaN may come of zeros of the border"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
+    cdef Py_ssize_t i
+    cdef const real *numbers = &w[0, 0, 0, 0]
     if w.shape[0] * w.shape[1] == 0:
-        return
+        return True
     if g.batch * g.out_height * g.out_width == 0:
         w[:, :, :, :] = 0
-        return
+        return True
     threads = team(&g, threads)
     if g.channels * g.kernel_width > NARROW or not narrow_weight_grad(x, y, w, &g, threads, set):
         broad_weight_grad(x, y, w, &g, threads, set)
+    for i in range(w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3]):
+        if numbers[i] != numbers[i]:
+            return False
+    return True
 
 
 cdef int broad_weight_grad(
@@ -696,7 +729,7 @@ cdef bint narrow_weight_grad(
     cdef Py_ssize_t[::1] offset = np.empty(terms, np.intp)
     forward(g, &m, &table[0], set)
     size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
-    image = m.groups * m.channels * m.plane
+    image = layout_size(&m)
     images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
     dtype = np.float32 if real is float else np.float64
     cdef real[::1] laid = np.zeros(images * image + PITCH, dtype)

@@ -40,7 +40,11 @@ _set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
 
 def choose(geometry: ConvGeometry, dtype: Any) -> str:
     """The name of the rung that convolutions of this geometry and dtype take by themselves."""
-    return "loops" if geometry.flops <= _SMALL else "direct"
+    reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
+             zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
+    if geometry.flops <= _SMALL or max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
+        return "loops"  # which need no space, neither for small convolutions nor for sprawling ones
+    return "direct"
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -79,8 +83,9 @@ def peak(dtype: Any = np.float32) -> float:
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung = _rung.get() or choose(geometry, a.dtype)
-    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-    getattr(RUNGS[rung], name)(a, b, result, geometry, get_num_threads(), _set.get())
+    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
+    if not getattr(RUNGS[rung], name)(*arguments):  # infinities or NaNs may have come to places where they do not belong
+        getattr(loops, name)(*arguments)
     return result
 
 
