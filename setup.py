@@ -2,7 +2,7 @@
 
 import os
 import sys
-from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -44,7 +44,7 @@ def kernels(name: str) -> Extension:
         f"minigrad_ext.{name}",
         [f"minigrad_ext/{name}.pyx"],
         include_dirs=["minigrad_ext"],
-        depends=glob("minigrad_ext/*.h"),
+        depends=[str(header) for header in Path("minigrad_ext").glob("*.h")],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
     )

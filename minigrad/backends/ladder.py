@@ -32,7 +32,7 @@ except ImportError as error:
 
 RUNGS = {"loops": loops, "direct": direct}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
-_SMALL = 20_000  # floating-point operations, fewer of which plain loops do in less time than it takes to prepare anything
+_SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
 
 _rung: ContextVar[str | None] = ContextVar("rung", default=None)
 _set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
@@ -65,14 +65,13 @@ def use(rung: str | None = None, instructions: str | None = None) -> Iterator[No
     if instructions is not None and instructions not in instruction_sets():
         raise ValueError(f"use: instructions={instructions!r} must be one of those that this machine has: "
                          f"{', '.join(map(repr, instruction_sets()))}.")
-    tokens = [(_rung, _rung.set(rung))]
-    if instructions is not None:
-        tokens.append((_set, _set.set(machine.INSTRUCTION_SETS.index(instructions))))
+    number = _set.get() if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
+    rung_before, set_before = _rung.set(rung), _set.set(number)
     try:
         yield
     finally:
-        for variable, token in tokens:
-            variable.reset(token)
+        _rung.reset(rung_before)
+        _set.reset(set_before)
 
 
 def peak(dtype: Any = np.float32) -> float:
@@ -84,7 +83,7 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung = _rung.get() or choose(geometry, a.dtype)
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
-    if not getattr(RUNGS[rung], name)(*arguments):  # infinities or NaNs may have come to places where they do not belong
+    if not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
         getattr(loops, name)(*arguments)
     return result
 

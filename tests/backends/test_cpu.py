@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.backends import threads
-from minigrad.backends.geometry import ConvGeometry, conv_geometry, transposed_geometry
 from minigrad.backends.cpu import instruction_sets, use
+from minigrad.backends.geometry import ConvGeometry, conv_geometry, transposed_geometry
 from minigrad_ext import direct, loops
 
 CPU = minigrad.get_backend("cpu")
