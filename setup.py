@@ -7,8 +7,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+MODULES = ["conv2d", "elementwise", "normalization", "optimizers", "pool", "window"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
+OPTIMISE = {"unix": ["-O3", "-fno-math-errno"], "msvc": ["/O2"]}
 
 # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
 parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
@@ -41,7 +42,7 @@ def extension(name: str) -> Extension:
 
 
 setup(
-    ext_modules=cythonize([extension("conv2d"), extension("pool")], build_dir="build/cython", language_level=3),
+    ext_modules=cythonize([extension(name) for name in MODULES], build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
     options={
         "bdist_wheel": {"py_limited_api": "cp311"},

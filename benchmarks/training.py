@@ -1,8 +1,8 @@
 """Training a network on each device and in PyTorch: what lenet.py and vgg.py share.
 
 Method. The same lines run with minigrad and with PyTorch. Each library has a process of its own and the same number of
-threads; they take turns, and in its turn each does an epoch to warm up and one that counts. Printed are medians over the
-rounds: the time of an epoch; the most memory the process had (its peak resident set, which counts what it imported);
+threads; they take turns, and in its turn each does an epoch to warm up and one that counts. Printed are medians over
+the rounds: the time of an epoch; the most memory that the process had, with all it imported (its peak resident set);
 and the page faults of a step, which say how much memory the system had to hand out anew.
 """
 
@@ -22,7 +22,7 @@ POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX
 
 
 def turn_here(prepare, device, options):
-    """One library's turn, in this process: seconds, MB and page faults. `prepare` gives the step that is to be timed."""
+    """One library's turn, in this process: seconds, MB and page faults. `prepare` makes the step that is timed."""
     library = import_module("torch" if device == "torch" else "minigrad")
     if device == "torch":
         library.set_num_threads(options.threads)

@@ -8,11 +8,11 @@ import numpy as np
 
 from minigrad.backends.base import HostArray
 from minigrad.backends.geometry import ConvGeometry
-from minigrad.backends.reference import Reference
 from minigrad.backends.threads import get_num_threads, waiting_asleep
 
 try:
     with waiting_asleep():
+        from minigrad.backends.cpu_networks import Networks
         from minigrad_ext import conv2d as kernels
 except ImportError as error:
     raise ImportError(
@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 
-class CPU(Reference):
+class CPU(Networks):
     name = "cpu"
 
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:

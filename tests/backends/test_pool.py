@@ -59,7 +59,7 @@ def test_memory_is_used_again() -> None:
 def test_what_is_held_is_bounded() -> None:
     arrays = [pool.empty((k * MIB,), FLOAT) for k in range(1, 6)]
     in_use, idle, most = pool.held()
-    assert (15 << 20, 0) == (in_use, idle)
+    assert (in_use, idle) == (15 << 20, 0)
     assert most == in_use
     arrays.clear()
     assert pool.held() == (0, in_use, in_use)
