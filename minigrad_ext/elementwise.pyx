@@ -101,24 +101,23 @@ def relu(x, y, int threads):
 
 
 cdef void add_rows(
-    const real *x, const real *bias, real *y, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t places, int threads
+    real *x, const real *bias, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t places, int threads
 ) noexcept:
     cdef Py_ssize_t row, j
     for row in prange(rows, nogil=True, schedule="static", num_threads=team(rows * places, threads)):
         for j in range(row * places, (row + 1) * places):
-            y[j] = x[j] + bias[row % channels]
+            x[j] += bias[row % channels]
 
 
-def add_bias(x, bias, y, Py_ssize_t places, int threads):
-    """y = x + bias, for x of (batch, channels, places) and bias of (channels,); y may be x"""
-    cdef Py_ssize_t size = x.size, channels = bias.size
-    cdef Py_ssize_t rows = size // max(1, places)
-    cdef char kind = kind_of(y)
-    if rows * places != size or rows % max(1, channels) != 0:
-        raise ValueError(f"add_bias: x {x.shape}, bias {bias.shape} and {places} places do not fit")
+def add_bias(x, bias, int threads):
+    """x += bias, for x of (batch, channels, places) and bias of (channels,)"""
+    cdef Py_ssize_t batch, channels, places, size
+    cdef char kind = kind_of(x)
+    batch, channels, places = x.shape
+    size = batch * channels * places
     if kind == b"f":
-        add_rows(<const float *> reads(x, kind, size), <const float *> reads(bias, kind, channels),
-                 <float *> writes(y, kind, size), rows, channels, places, threads)
+        add_rows(<float *> writes(x, kind, size), <const float *> reads(bias, kind, channels), batch * channels,
+                 channels, places, threads)
     else:
-        add_rows(<const double *> reads(x, b"d", size), <const double *> reads(bias, b"d", channels),
-                 <double *> writes(y, b"d", size), rows, channels, places, threads)
+        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch * channels,
+                 channels, places, threads)

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Batch norm on the CPU: each channel by one thread, from the cache.
+"""Batch norm on the CPU, and sums over channels: each channel by one thread, from the cache.
 
 x is (batch, channels, places), so a channel is `batch` runs of `places` neighbours. A thread reads those of one channel
 for the mean, again for the variance, and again for the result; the channel fits the cache, so memory is read once. Sums
@@ -50,6 +50,36 @@ cdef inline double sum_of(Sum which, const real *x, real mean, const real *y, Py
         for k in range(LANES):
             total += lanes[k]
     return total
+
+
+cdef void sum_channel(const real *x, real *y, Py_ssize_t batch, Py_ssize_t places, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef double total = 0
+    for n in range(batch):
+        total += sum_of(PLAIN, x + n * step, 0, x, places)
+    y[0] = <real> total
+
+
+cdef void sum_channels(
+    const real *x, real *y, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t places, int threads
+) noexcept:
+    cdef Py_ssize_t c
+    for c in prange(channels, nogil=True, schedule="static", num_threads=threads):
+        sum_channel(x + c * places, y + c, batch, places, channels * places)
+
+
+def channel_sums(x, y, int threads):
+    """y[c] = sum over n and j of x[n,c,j]"""
+    cdef Py_ssize_t batch, channels, places, size
+    cdef char kind = kind_of(x)
+    batch, channels, places = x.shape
+    size = batch * channels * places
+    if kind == b"f":
+        sum_channels(<const float *> reads(x, kind, size), <float *> writes(y, kind, channels), batch, channels, places,
+                     team(size, threads))
+    else:
+        sum_channels(<const double *> reads(x, b"d", size), <double *> writes(y, b"d", channels), batch, channels,
+                     places, team(size, threads))
 
 
 cdef void forward_channel(

@@ -1,15 +1,19 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Max pooling on the CPU, and the two maps that are its derivatives of every order (minigrad/ops/window.py).
 
-`max_pool2d` takes one tap after the other, (u, v), through all windows of an image: what it meets is compared with the
-largest so far, and choices between two numbers take the place of branches, which no processor could predict. Each
+`max_pool2d` takes one tap after the other, (u, v), along a row of windows: what it meets is compared with the largest so
+far, and choices between two numbers take the place of branches, which no processor could predict. Each
 image of each channel is one thread's.
 """
 
 from cython.parallel cimport prange
 from libc.math cimport INFINITY
+from libc.stdlib cimport free, malloc
 
 from minigrad_ext.arrays cimport kind_of, reads, real, team, writes
+
+cdef enum:
+    COLUMNS = 64     # windows of a row that are done together
 
 cdef struct Axis:    # what is said of rows, or of columns
     Py_ssize_t size, windows, kernel, stride, padding, dilation
@@ -39,50 +43,97 @@ cdef inline Run meet(const Axis *axis, Py_ssize_t tap) noexcept nogil:
     return run
 
 
-cdef inline void compare(
-    const real *x, Py_ssize_t stride, int place, real *y, int *places, Py_ssize_t size
+cdef inline int compare(
+    const real *x, Py_ssize_t stride, int place, real *largest, int *places, Py_ssize_t size
 ) noexcept nogil:
-    """y[j] = the larger of y[j] and x[j * stride], which is at `place` + j * stride; NaN is larger than all."""
+    """largest[j] = the larger of itself and x[j * stride], which is at `place` + j * stride. Returns whether it met NaN,
+    for which this does not hold.
+    """
     cdef Py_ssize_t j
-    cdef int before, step = <int> stride
-    cdef real element, largest
+    cdef int larger, before, nans = 0, step = <int> stride
+    cdef real element, most
     for j in range(size):
-        element, largest, before = x[j * stride], y[j], places[j]
-        y[j] = element if (element > largest) | (element != element) else largest
-        places[j] = place if (element > largest) | (element != element) else before
+        element, most, before = x[j * stride], largest[j], places[j]
+        larger = element > most
+        largest[j] = element if element > most else most
+        places[j] = before ^ ((before ^ place) & -larger)  # with bits instead of a branch
         place += step
+        nans |= element != element
+    return nans
+
+
+cdef void compare_nans(
+    const real *x, Py_ssize_t stride, int place, real *largest, int *places, Py_ssize_t size
+) noexcept nogil:
+    """The same, slowly, with NaN larger than all."""
+    cdef Py_ssize_t j
+    for j in range(size):
+        if x[j * stride] > largest[j] or x[j * stride] != x[j * stride]:
+            largest[j], places[j] = x[j * stride], place + <int> (j * stride)
+
+
+cdef bint pool_windows(
+    const real *x, const int *first, real *y, int *places, const Axis *rows, const Axis *columns, const Run *runs,
+    Py_ssize_t i, Py_ssize_t left, Py_ssize_t right, bint nans,
+) noexcept nogil:
+    """The windows left ... right - 1 of row i. Returns whether it met NaN, which it must be told of.
+
+    runs[v] are the windows of a row whose tap v is within the image.
+    """
+    cdef real[COLUMNS] largest
+    cdef int[COLUMNS] chosen
+    cdef int met = 0, place
+    cdef Py_ssize_t h, j, size, u, v
+    cdef const real *here
+    for j in range(right - left):
+        largest[j] = -INFINITY
+        chosen[j] = first[i * columns.windows + left + j]
+    for u in range(rows.kernel):
+        h = i * rows.stride + u * rows.dilation - rows.padding
+        if h < 0 or h >= rows.size:
+            continue
+        for v in range(columns.kernel):
+            j = max(runs[v].start, left)
+            size = min(runs[v].stop, right) - j
+            place = <int> (h * columns.size + runs[v].at + (j - runs[v].start) * columns.stride)
+            here = x + place
+            j -= left
+            if nans:
+                compare_nans(here, columns.stride, place, largest + j, chosen + j, size)
+            elif columns.stride == 1:  # a literal, so that the compiler makes vectors
+                met |= compare(here, 1, place, largest + j, chosen + j, size)
+            elif columns.stride == 2:
+                met |= compare(here, 2, place, largest + j, chosen + j, size)
+            else:
+                met |= compare(here, columns.stride, place, largest + j, chosen + j, size)
+    for j in range(right - left):
+        y[i * columns.windows + left + j] = largest[j]
+        places[i * columns.windows + left + j] = chosen[j]
+    return met
 
 
 cdef void pool_image(
-    const real *x, const int *first, real *y, int *places, const Axis *rows, const Axis *columns
+    const real *x, const int *first, real *y, int *places, const Axis *rows, const Axis *columns, const Run *runs
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, at, size, u, v
-    cdef Run across, down
-    for j in range(rows.windows * columns.windows):
-        y[j] = -INFINITY
-        places[j] = first[j]
-    for u in range(rows.kernel):
-        down = meet(rows, u)
-        for v in range(columns.kernel):
-            across = meet(columns, v)
-            size = across.stop - across.start
-            for i in range(down.start, down.stop):
-                j = i * columns.windows + across.start
-                at = (down.at + (i - down.start) * rows.stride) * columns.size + across.at
-                if columns.stride == 1:  # a literal, so that the compiler makes vectors
-                    compare(x + at, 1, <int> at, y + j, places + j, size)
-                elif columns.stride == 2:
-                    compare(x + at, 2, <int> at, y + j, places + j, size)
-                else:
-                    compare(x + at, columns.stride, <int> at, y + j, places + j, size)
+    cdef Py_ssize_t i, left, right
+    for i in range(rows.windows):
+        left = 0
+        while left < columns.windows:
+            right = min(left + COLUMNS, columns.windows)
+            if pool_windows(x, first, y, places, rows, columns, runs, i, left, right, False):
+                pool_windows(x, first, y, places, rows, columns, runs, i, left, right, True)
+            left = right
 
 
 cdef void pool(
-    const real *x, const int *first, real *y, int *places, Axis rows, Axis columns, Py_ssize_t images, int threads
+    const real *x, const int *first, real *y, int *places, Axis rows, Axis columns, const Run *runs, Py_ssize_t images,
+    int threads,
 ) noexcept:
     cdef Py_ssize_t image, inputs = rows.size * columns.size, outputs = rows.windows * columns.windows
     for image in prange(images, nogil=True, schedule="static", num_threads=team(images * inputs, threads)):
-        pool_image(x + image * inputs, first, y + image * outputs, places + image * outputs, &rows, &columns)
+        pool_image(
+            x + image * inputs, first, y + image * outputs, places + image * outputs, &rows, &columns, runs
+        )
 
 
 def max_pool2d(x, first, y, places, geometry, int threads):
@@ -93,12 +144,19 @@ def max_pool2d(x, first, y, places, geometry, int threads):
     cdef const int *begin = <const int *> reads(first, b"i", outputs)
     cdef int *found = <int *> writes(places, b"i", images * outputs)
     cdef char kind = kind_of(x)
+    cdef const void *elements = reads(x, kind, images * inputs)
+    cdef void *results = writes(y, kind, images * outputs)
+    cdef Py_ssize_t v
+    cdef Run *runs = <Run *> malloc(columns.kernel * sizeof(Run))
+    if runs == NULL:
+        raise MemoryError("max_pool2d: no memory for a list of the columns of a window")
+    for v in range(columns.kernel):
+        runs[v] = meet(&columns, v)
     if kind == b"f":
-        pool[float](<const float *> reads(x, kind, images * inputs), begin,
-                    <float *> writes(y, kind, images * outputs), found, rows, columns, images, threads)
-    else:
-        pool[double](<const double *> reads(x, b"d", images * inputs), begin,
-                     <double *> writes(y, b"d", images * outputs), found, rows, columns, images, threads)
+        pool[float](<const float *> elements, begin, <float *> results, found, rows, columns, runs, images, threads)
+    elif kind == b"d":
+        pool[double](<const double *> elements, begin, <double *> results, found, rows, columns, runs, images, threads)
+    free(runs)
 
 
 cdef void pick_all(

@@ -5,8 +5,8 @@ An *array* is whatever type the back end likes, with two attributes: `shape` (a 
 NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
 primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
 the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
-Results are new arrays; only `assign` writes. Movement primitives return views where NumPy does: writing into one writes
-the array it was taken from.
+Results are new arrays; only `assign`, `add_bias` and the steps of optimizers write. Movement primitives return views
+where NumPy does: writing into one writes the array it was taken from.
 """
 
 from abc import ABC, abstractmethod
@@ -182,6 +182,10 @@ class Backend(ABC):
     @abstractmethod
     def relu_grad(self, y: Array, dy: Array) -> Array:
         """dx = 0 where y <= 0, else dy (also where y is NaN)"""
+
+    @abstractmethod
+    def add_bias(self, x: Array, bias: Array) -> None:
+        """x[n,c,...] += bias[c], in place"""
 
     # Windows: window (i, j) and tap (u, v) meet (h, k) as in conv2d; an element's place is h * width + k, in int32.
 

@@ -18,6 +18,9 @@ class Composed(Backend):
         zero = self._number(0, y)
         return self.where(self.less_equal(y, zero), zero, dy)
 
+    def add_bias(self, x: Array, bias: Array) -> None:
+        self._write(x, self.add(x, self._column(bias, x)))
+
     # --- windows ----------------------------------------------------------------------------------------
 
     def max_pool2d(self, x: Array, geometry: ConvGeometry) -> tuple[Array, Array]:
@@ -76,7 +79,7 @@ class Composed(Backend):
 
     def _column(self, values: Array, like: Array) -> Array:
         """A number for each channel, at every place of the channel."""
-        return self.broadcast_to(self.reshape(values, (like.shape[1], 1)), like.shape)
+        return self.broadcast_to(self.reshape(values, (like.shape[1], *[1] * (len(like.shape) - 2))), like.shape)
 
     def _total(self, x: Array) -> Array:
         return self.reshape(self.sum(x, (0, 2)), x.shape[1:2])

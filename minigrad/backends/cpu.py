@@ -14,6 +14,7 @@ try:
     with waiting_asleep():
         from minigrad.backends.cpu_networks import Networks
         from minigrad_ext import conv2d as kernels
+        from minigrad_ext.pool import empty_cache as empty_cache
 except ImportError as error:
     raise ImportError(
         f'device "cpu" needs the compiled extension minigrad_ext.conv2d, which cannot be imported ({error}). '

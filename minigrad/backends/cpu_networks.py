@@ -74,6 +74,27 @@ class Networks(Reference):
         elementwise.relu_grad(np.ascontiguousarray(y), np.ascontiguousarray(dy), dx, get_num_threads())
         return dx
 
+    def add_bias(self, x: HostArray, bias: HostArray) -> None:
+        if not _may_be_written(x) or x.dtype.kind != "f":
+            super().add_bias(x, bias)
+            return
+        elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
+
+    def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
+        every_axis_but_that_of_channels = axes == (0, *range(2, x.ndim)) and x.ndim > 2
+        if not every_axis_but_that_of_channels or x.dtype.kind != "f" or not x.flags.c_contiguous:
+            return super().sum(x, axes)
+        y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
+        normalization.channel_sums(_places_last(x), y, get_num_threads())
+        return y
+
+    def broadcast_to(self, x: HostArray, shape: Shape) -> HostArray:
+        if x.size != 1:
+            return super().broadcast_to(x, shape)
+        y = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # numbers are repeated all the time: the short way
+        y.flags.writeable = False
+        return y
+
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
         if prod(shape) * dtype.itemsize < SMALL:
             return super().full(shape, value, dtype)
@@ -142,3 +163,8 @@ class Networks(Reference):
 def _may_be_written(*arrays: HostArray | None) -> bool:
     """By a kernel; for others NumPy knows how, or what to say."""
     return all([array is None or (array.flags.c_contiguous and array.flags.writeable) for array in arrays])
+
+
+def _places_last(x: HostArray) -> HostArray:
+    """The contiguous x, (batch, channels, ...), as (batch, channels, places)."""
+    return x.reshape(*x.shape[:2], prod(x.shape[2:]))

@@ -146,7 +146,7 @@ def subsets(rank: int) -> Iterator[tuple[int, ...]]:
 
 
 def sums(dtype: str) -> Iterator[Arguments]:
-    for shape in [*SHAPES, (3, 200, 2), (2, 1, 70, 1)]:
+    for shape in [*SHAPES, (3, 200, 2), (2, 1, 70, 1), (6, 4, 50, 70)]:
         for axes in subsets(len(shape)):
             yield whole(shape, dtype), axes
     if dtype in FLOATS:
@@ -313,6 +313,11 @@ def spread_out(dtype: str) -> Iterator[Arguments]:
         yield whole(geometry.y_shape, dtype, 1), places_of(geometry), geometry
 
 
+def biased(dtype: str) -> Iterator[Arguments]:
+    for shape in [(2, 3, 4), (2, 3, 0), (0, 3, 2), (3, 5), (2, 3, 4, 5), (1, 1, 1, 1), (7, 5, 33, 50)]:
+        yield whole(shape, dtype), whole(shape[1:2], dtype, 1)
+
+
 def normalized(dtype: str) -> Iterator[Arguments]:
     for shape in [(2, 3, 4), (1, 1, 2), (5, 3, 1), (3, 2, 37), (2, 3, 5000), (16, 40, 100)]:
         rng = np.random.default_rng(0)
@@ -398,6 +403,7 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "assign": (ALL, assignments),
     "matmul": (NUMBERS, products),
     "relu_grad": (ALL, two),
+    "add_bias": (NUMBERS, biased),
     "max_pool2d": (FLOATS, pooled),
     "pick": (FLOATS, picked),
     "spread": (FLOATS, spread_out),
@@ -412,7 +418,7 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
 # The others are exact, or rounded as IEEE 754 prescribes.
 ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
 SUMMED = {"batch_norm", "batch_norm_grad"}  # of numbers that are not whole, in an order of one's own
-WRITES = {"assign": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
+WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 
 # --- comparing ---------------------------------------------------------------------------------------------
