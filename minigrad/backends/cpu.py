@@ -26,13 +26,6 @@ except ImportError as error:
 class CPU(Networks):
     name = "cpu"
 
-    def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
-        # With bits instead of branches, which a random condition makes slow: a quarter of the time of np.where.
-        bits = np.dtype(f"i{x.itemsize}")
-        mask = np.negative(condition.view(np.int8)).astype(bits, copy=False)
-        other = y.view(bits)
-        return np.asarray(((x.view(bits) ^ other) & mask) ^ other).view(x.dtype)
-
     def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
         y = np.empty(geometry.y_shape, x.dtype)
         kernels.conv2d(_sorted_columns(x, geometry), np.ascontiguousarray(w), y, geometry, get_num_threads())

@@ -67,6 +67,27 @@ class Networks(Reference):
         elementwise.relu(np.ascontiguousarray(x), y, get_num_threads())
         return y
 
+    def erf(self, x: HostArray) -> HostArray:
+        y = empty(x.shape, x.dtype)
+        elementwise.erf(np.ascontiguousarray(x), y, get_num_threads())
+        return y
+
+    def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
+        if x.nbytes < SMALL or x.itemsize < 4:
+            return np.asarray(super().where(condition, x, y))
+        z = empty(x.shape, x.dtype)
+        bits = np.dtype(f"i{x.itemsize}")
+        first, second = [_element_or_all(array).view(bits) for array in (x, y)]
+        elementwise.where(np.ascontiguousarray(condition), first, second, z.view(bits), get_num_threads())
+        return z
+
+    def sigmoid(self, x: HostArray) -> HostArray:
+        if x.nbytes < SMALL:
+            return np.asarray(super().sigmoid(x))
+        small, y = self.exp(self.neg(self.abs(x))), self.full(x.shape, 1, x.dtype)  # never overflows
+        np.copyto(y, small, where=x < 0)
+        return np.asarray(np.divide(y, np.add(small, 1, out=small), out=y))
+
     def relu_grad(self, y: HostArray, dy: HostArray) -> HostArray:
         if y.dtype.kind != "f":
             return np.asarray(super().relu_grad(y, dy))
@@ -168,3 +189,10 @@ def _may_be_written(*arrays: HostArray | None) -> bool:
 def _places_last(x: HostArray) -> HostArray:
     """The contiguous x, (batch, channels, ...), as (batch, channels, places)."""
     return x.reshape(*x.shape[:2], prod(x.shape[2:]))
+
+
+def _element_or_all(x: HostArray) -> HostArray:
+    """The one element of x, if it is repeated; else x, contiguous."""
+    if x.size > 1 and not any(x.strides):
+        return x[(slice(1),) * x.ndim].reshape(1)
+    return np.ascontiguousarray(x)
