@@ -4,7 +4,8 @@ device, implement these; gradients then follow, because no primitive knows what 
 An *array* is whatever type the back end likes, with two attributes: `shape` (a tuple of ints) and `dtype` (a
 NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
 primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
-the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
+the convolutions have one dtype and, where the equation says so, one shape, except that an operand of an elementwise
+primitive of two or more may have shape (): it is a number that meets every element. Axes are non-negative.
 Results are new arrays; only `assign` writes. Movement primitives return views where NumPy does: writing into one writes
 the array it was taken from.
 """
@@ -75,7 +76,7 @@ class Backend(ABC):
     def is_contiguous(self, x: Array) -> bool:
         """Whether the elements of `x` follow each other in memory in row-major order."""
 
-    # --- elementwise, of operands x, or x and y, of one shape -----------------------------------------------
+    # --- elementwise, of operands x, or x and y, of one shape or shape () -----------------------------------
 
     neg: Elementwise  # -x
     exp: Elementwise  # e^x

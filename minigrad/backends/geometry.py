@@ -1,6 +1,7 @@
 """ConvGeometry: the sizes of one convolution, settled and checked once, shared by its three maps."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 Pair = tuple[int, int]
@@ -34,6 +35,7 @@ class ConvGeometry:
         return 2 * prod(self.y_shape) * prod(self.w_shape[1:])
 
 
+@lru_cache(1024)  # a network asks for the same few in each step
 def conv_geometry(name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair,
                   groups: int) -> ConvGeometry:
     """Geometry of a convolution of an image `x_shape` with a kernel `w_shape`; `name` is the caller, for its errors.
