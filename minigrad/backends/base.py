@@ -10,8 +10,11 @@ Results are new arrays; only `assign` writes. Movement primitives return views w
 the array it was taken from.
 """
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,9 @@ READ_ONLY = (
 )
 
 
+_watching = threading.Lock()  # one at a time
+
+
 def is_basic(key: Any) -> bool:
     """Whether a key of getitem has only ints, slices, None and Ellipsis, so that it never names an element twice."""
     return not any([isinstance(part, np.ndarray) for part in key])
@@ -45,6 +51,39 @@ class Backend(ABC):
 
     def __repr__(self) -> str:
         return self.name
+
+    @contextmanager
+    def watched(self, note: Callable[[str, tuple[Any, ...], Any], None]) -> Iterator[None]:
+        """Inside, note(name, arguments, result) is told of every primitive that this thread has called.
+
+        Not of those that primitives call in turn, nor of from_numpy, shares_memory and is_contiguous: they compute nothing.
+        """
+        thread, under_way = get_ident(), False
+
+        def reporting(name: str, primitive: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any) -> Any:
+                nonlocal under_way
+                if under_way or get_ident() != thread:
+                    return primitive(*arguments)
+                under_way = True
+                try:
+                    result = primitive(*arguments)
+                finally:
+                    under_way = False
+                note(name, arguments, result)
+                return result
+
+            return call
+
+        with _watching:
+            names = {name for name in {*dir(Backend), *Backend.__annotations__} if not name.startswith("_")}
+            names -= {"name", "watched", "from_numpy", "shares_memory", "is_contiguous"}
+            vars(self).update({name: reporting(name, getattr(self, name)) for name in names})
+            try:
+                yield
+            finally:
+                for name in names:
+                    del vars(self)[name]
 
     # --- to and from the host ---------------------------------------------------------------------------
 
