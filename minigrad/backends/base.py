@@ -10,7 +10,6 @@ Results are new arrays; only `assign` writes. Movement primitives return views w
 the array it was taken from.
 """
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,9 +32,6 @@ READ_ONLY = (
 )
 
 
-_watching = threading.Lock()  # one at a time
-
-
 def is_basic(key: Any) -> bool:
     """Whether a key of getitem has only ints, slices, None and Ellipsis, so that it never names an element twice."""
     return not any([isinstance(part, np.ndarray) for part in key])
@@ -48,17 +44,21 @@ class Backend(ABC):
     """
 
     name: str
+    watcher: int | None = None  # the thread that is told of its primitives
 
     def __repr__(self) -> str:
         return self.name
 
     @contextmanager
     def watched(self, note: Callable[[str, tuple[Any, ...], Any], None]) -> Iterator[None]:
-        """Inside, note(name, arguments, result) is told of every primitive that this thread has called.
+        """Inside, note(name, arguments, result) is told of every primitive that this thread calls (see capture.py).
 
-        Not of those that primitives call in turn, nor of from_numpy, shares_memory and is_contiguous: they compute nothing.
+        Not of those that a primitive calls itself, nor of from_numpy, shares_memory and is_contiguous, which compute
+        nothing.
         """
         thread, under_way = get_ident(), False
+        if vars(self).setdefault("watcher", thread) != thread or "add" in vars(self):
+            raise RuntimeError(f"capture: a step is being recorded on {self} already; one at a time.")
 
         def reporting(name: str, primitive: Callable[..., Any]) -> Callable[..., Any]:
             def call(*arguments: Any) -> Any:
@@ -75,15 +75,14 @@ class Backend(ABC):
 
             return call
 
-        with _watching:
-            names = {name for name in {*dir(Backend), *Backend.__annotations__} if not name.startswith("_")}
-            names -= {"name", "watched", "from_numpy", "shares_memory", "is_contiguous"}
-            vars(self).update({name: reporting(name, getattr(self, name)) for name in names})
-            try:
-                yield
-            finally:
-                for name in names:
-                    del vars(self)[name]
+        silent = ("name", "watcher", "watched", "from_numpy", "shares_memory", "is_contiguous")
+        names = {name for name in (*dir(Backend), *Backend.__annotations__) if name[0] != "_" and name not in silent}
+        vars(self).update({name: reporting(name, getattr(self, name)) for name in names})
+        try:
+            yield
+        finally:
+            for name in (*names, "watcher"):
+                del vars(self)[name]
 
     # --- to and from the host ---------------------------------------------------------------------------
 
