@@ -31,15 +31,17 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 
     @np.errstate(all="ignore")
     def large(*arrays: HostArray) -> HostArray:
-        x = arrays[-1]
-        y = empty(x.shape, x.dtype)
-        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous for array in arrays]):
+        x = arrays[0]
+        shape = x.shape or arrays[-1].shape  # one of two may be a number
+        y = empty(shape, x.dtype)
+        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous and array.shape == shape
+                                                               for array in arrays]):
             kernel(*arrays, y, get_num_threads())
             return y
         return np.asarray(ufunc(*arrays, out=y))
 
     def primitive(self: Reference, *arrays: HostArray) -> HostArray:
-        if arrays[0].nbytes < SMALL or not any([array.flags.c_contiguous for array in arrays]):
+        if arrays[0].nbytes < SMALL > arrays[-1].nbytes or not any([array.flags.c_contiguous for array in arrays]):
             return plain(self, *arrays)  # type: ignore[no-any-return]
         return large(*arrays)
 
@@ -73,9 +75,9 @@ class Networks(Reference):
         return y
 
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
-        if x.nbytes < SMALL or x.itemsize < 4:
+        if condition.size * x.itemsize < SMALL or x.itemsize < 4 or not condition.shape:
             return np.asarray(super().where(condition, x, y))
-        z = empty(x.shape, x.dtype)
+        z = empty(condition.shape, x.dtype)
         bits = np.dtype(f"i{x.itemsize}")
         first, second = [_element_or_all(array).view(bits) for array in (x, y)]
         elementwise.where(np.ascontiguousarray(condition), first, second, z.view(bits), get_num_threads())
