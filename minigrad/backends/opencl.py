@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
+from minigrad.backends.base import READ_ONLY, HostArray, Shape, is_basic
+from minigrad.backends.composed import Composed
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import Layout, Template, everything, positions, sorted_by_place, view_argument
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
@@ -51,7 +52,7 @@ def _parts(size: int, part: int) -> int:
     return -(-size // part)
 
 
-class OpenCL(Backend):
+class OpenCL(Composed):
     name = "opencl"
 
     def __init__(self) -> None:
@@ -115,6 +116,7 @@ class OpenCL(Backend):
     less = _elementwise("less", "fiub", _bool)
     less_equal = _elementwise("less_equal", "fiub", _bool)
     where = _elementwise("where", "fiub")
+    relu_grad = _elementwise("relu_grad", "fiub")
     _power = _elementwise("power", "fiu")
 
     def power(self, x: DeviceArray, y: DeviceArray | float) -> DeviceArray:

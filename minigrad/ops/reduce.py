@@ -49,6 +49,25 @@ class SumTo(Function):
         return BroadcastTo(self.x_shape)(dy)
 
 
+class AddBias(Function):
+    """y[n,c,...] = x[n,c,...] + b[c], in the memory of x, which nobody else may read any more."""
+
+    def forward(self, x: Array, b: Array) -> Array:
+        self.device.add_bias(x, b)
+        return self.device.getitem(x, (...,))
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor | None]:
+        if not self.needs_grad[1]:
+            return dy, None
+        shape = (dy.shape[1], *[1] * (dy.ndim - 2))
+        return dy, reshape(SumTo(shape)(dy), shape[:1])
+
+
+def add_bias(x: Tensor, bias: Tensor) -> Tensor:
+    """A number for each channel added to x, (batch, channels, ...), which is used up: dx = dy, db = the sum of dy."""
+    return AddBias()(x, bias)
+
+
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions.
 

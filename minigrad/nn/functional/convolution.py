@@ -15,6 +15,7 @@ from minigrad.nn.functional.arguments import (
 )  # fmt: skip
 from minigrad.nn.functional.resizing import pad
 from minigrad.ops import conv, window
+from minigrad.ops.reduce import add_bias
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
@@ -183,4 +184,4 @@ def _biased(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
     if bias.shape != (channels,):
         raise ValueError(f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected "
                          f"({channels},).")
-    return y + bias.reshape(channels, 1, 1)
+    return add_bias(y, bias)

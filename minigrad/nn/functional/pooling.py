@@ -21,8 +21,10 @@ def max_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None =
     `return_indices` also where the largest are, h * width + k, as int64.
     """
     x, geometry = _geometry("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    y, indices = window.max_pool2d(x, geometry)
-    return (unbatched(y, input), unbatched(indices, input)) if return_indices else unbatched(y, input)
+    if not return_indices:
+        return unbatched(window.max_pool2d(x, geometry), input)
+    y, indices = window.max_pool2d_with_indices(x, geometry)
+    return unbatched(y, input), unbatched(indices, input)
 
 
 def avg_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
