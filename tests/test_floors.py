@@ -30,7 +30,7 @@ FLOORS = [
     ["tensor"],
     ["creation"],
     ["random"],
-    ["nn.functional.arguments", "nn.init", "nn.utils", "gradcheck", "serialization", "utils.data"],
+    ["capture", "nn.functional.arguments", "nn.init", "nn.utils", "gradcheck", "serialization", "utils.data"],
     ["nn.functional.activation", "nn.functional.linear", "nn.functional.normalization", "nn.functional.pooling",
      "nn.functional.resizing", "nn.functional.sparse"],
     ["nn.functional.convolution", "nn.functional.loss"],

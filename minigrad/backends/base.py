@@ -4,13 +4,16 @@ device, implement these; gradients then follow, because no primitive knows what 
 An *array* is whatever type the back end likes, with two attributes: `shape` (a tuple of ints) and `dtype` (a
 NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
 primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
-the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
+the convolutions have one dtype and, where the equation says so, one shape, except that an operand of an elementwise
+primitive of two or more may have shape (): it is a number that meets every element. Axes are non-negative.
 Results are new arrays; only `assign`, `add_bias` and the steps of optimizers write. Movement primitives return views
 where NumPy does: writing into one writes the array it was taken from.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -41,9 +44,45 @@ class Backend(ABC):
     """
 
     name: str
+    watcher: int | None = None  # the thread that is told of its primitives
 
     def __repr__(self) -> str:
         return self.name
+
+    @contextmanager
+    def watched(self, note: Callable[[str, tuple[Any, ...], Any], None]) -> Iterator[None]:
+        """Inside, note(name, arguments, result) is told of every primitive that this thread calls (see capture.py).
+
+        Not of those that a primitive calls itself, nor of from_numpy, shares_memory and is_contiguous, which compute
+        nothing.
+        """
+        thread, under_way = get_ident(), False
+        if vars(self).setdefault("watcher", thread) != thread or "add" in vars(self):
+            raise RuntimeError(f"capture: a step is being recorded on {self} already; one at a time.")
+
+        def reporting(name: str, primitive: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any) -> Any:
+                nonlocal under_way
+                if under_way or get_ident() != thread:
+                    return primitive(*arguments)
+                under_way = True
+                try:
+                    result = primitive(*arguments)
+                finally:
+                    under_way = False
+                note(name, arguments, result)
+                return result
+
+            return call
+
+        silent = ("name", "watcher", "watched", "from_numpy", "shares_memory", "is_contiguous")
+        names = {name for name in (*dir(Backend), *Backend.__annotations__) if name[0] != "_" and name not in silent}
+        vars(self).update({name: reporting(name, getattr(self, name)) for name in names})
+        try:
+            yield
+        finally:
+            for name in (*names, "watcher"):
+                del vars(self)[name]
 
     # --- to and from the host ---------------------------------------------------------------------------
 
@@ -75,7 +114,7 @@ class Backend(ABC):
     def is_contiguous(self, x: Array) -> bool:
         """Whether the elements of `x` follow each other in memory in row-major order."""
 
-    # --- elementwise, of operands x, or x and y, of one shape -----------------------------------------------
+    # --- elementwise, of operands x, or x and y, of one shape or shape () -----------------------------------
 
     neg: Elementwise  # -x
     exp: Elementwise  # e^x

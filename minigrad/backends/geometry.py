@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -37,6 +38,7 @@ class ConvGeometry:
         return 2 * prod(self.y_shape) * prod(self.w_shape[1:])
 
 
+@lru_cache(1024)  # a network asks for the same few in each step
 def conv_geometry(name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair,
                   groups: int) -> ConvGeometry:
     """Geometry of a convolution of an image `x_shape` with a kernel `w_shape`; `name` is the caller, for its errors.

@@ -31,10 +31,11 @@ def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> 
     """Kernel map_`name` as a primitive for dtypes of these kinds, whose result has dtype `result` or that of x."""
 
     def primitive(self: "OpenCL", *operands: DeviceArray) -> DeviceArray:
-        x = operands[-1]
-        if x.dtype.kind not in kinds:
-            raise TypeError(f"{name} is not defined for {x.dtype}; convert with .long() or .float().")
-        return self._map(name, _real(x.dtype), x.dtype if result is None else result, x.shape, *operands)
+        dtype, shape = operands[-1].dtype, max([x.shape for x in operands], key=len)
+        if dtype.kind not in kinds:
+            raise TypeError(f"{name} is not defined for {dtype}; convert with .long() or .float().")
+        operands = tuple([x if x.shape == shape else self.broadcast_to(x, shape) for x in operands])
+        return self._map(name, _real(dtype), dtype if result is None else result, shape, *operands)
 
     return primitive
 
