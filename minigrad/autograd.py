@@ -210,7 +210,7 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
             continue
         if not hasattr(dx, "version"):
             raise TypeError(f"{name}.backward returned {type(dx).__name__} for input {position}, which is no tensor.")
-        if dx.shape != edge.shape:
+        if dx.array.shape != edge.shape:
             raise RuntimeError(f"{name}.backward returned a gradient of shape {tuple(dx.shape)} for input {position} "
                                f"of shape {tuple(edge.shape)}; a gradient has the shape of what it belongs to.")
     return tuple(dxs)

@@ -17,6 +17,7 @@ import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from weakref import ReferenceType
 
@@ -42,6 +43,7 @@ class _Thread(threading.local):
 
 _thread = _Thread()
 _births = itertools.count(1)
+_array_of, _node_of = attrgetter("array"), methodcaller("_node")
 
 
 def is_grad_enabled() -> bool:
@@ -137,7 +139,7 @@ class Function:
             if tensor.device is not device or tensor.array.dtype != dtype:
                 raise TypeError(self._mismatch(inputs))
         self.device = device
-        array = self.forward(*[tensor.array for tensor in inputs])
+        array = self.forward(*map(_array_of, inputs))
         edges = edges_to(inputs)
         result = first._result(array, self, edges is not None)
         if edges is not None:
@@ -148,7 +150,7 @@ class Function:
         """Makes this a node of the graph, between what made `inputs` and what will use `result`."""
         self.birth = next(_births)
         self.edges = edges
-        self.shape = result.shape
+        self.shape = result.array.shape
         self.hooks = self.retained = None
         self.spent = False
         self._saved: list[Any] | None = None
@@ -242,7 +244,7 @@ def edges_to(inputs: tuple[Tensor, ...]) -> tuple[Node | None, ...] | None:
     and gradients of its old value must not go there.
     """
     if _thread.enabled:
-        edges = tuple([tensor._node() for tensor in inputs])
+        edges = tuple(map(_node_of, inputs))
         for edge in edges:
             if edge is not None:
                 return edges

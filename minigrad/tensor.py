@@ -11,6 +11,7 @@ of the memory, when it is next used, is taken from it anew.
 """
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
@@ -169,7 +170,7 @@ class Tensor(Methods):
     @property
     def ndim(self) -> Integer:
         """The number of axes."""
-        return len(self.shape)
+        return len(self.array.shape)
 
     @property
     def is_leaf(self) -> bool:
@@ -197,16 +198,13 @@ class Tensor(Methods):
 
     def numel(self) -> Integer:
         """The number of elements."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return prod(self.array.shape)
 
     nelement = numel
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is float32 or float64: only such tensors can require grad."""
-        return self.dtype.kind == "f"
+        return self.array.dtype.kind == "f"  # type: ignore[no-any-return]
 
     if not TYPE_CHECKING:  # to a type checker it would mean that every name exists
 
@@ -284,7 +282,8 @@ class Tensor(Methods):
         if not isinstance(value, Tensor):
             got = type(value).__name__
             raise TypeError(f".{name} must be a tensor, got {got}; to write values use .{name}[...] = value.")
-        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+        new, old = value.array, self.array
+        if new.shape != old.shape or new.dtype != old.dtype or value.device is not self.device:
             raise ValueError(f".{name} is {_describe(self)}; cannot replace it by {_describe(value)}.")
 
     @property

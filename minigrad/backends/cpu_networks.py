@@ -11,12 +11,12 @@ import numpy as np
 
 from minigrad.backends.base import HostArray, Shape
 from minigrad.backends.composed import first_places
+from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.reference import Reference
 from minigrad.backends.threads import get_num_threads
-from minigrad_ext import elementwise, normalization, optimizers, window
-from minigrad_ext.pool import empty
 
+empty = pool.empty
 SMALL = 32 * 1024  # bytes
 _int32 = np.dtype(np.int32)
 Primitive = Callable[..., HostArray]
@@ -75,7 +75,7 @@ class Networks(Reference):
         return y
 
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
-        if condition.size * x.itemsize < SMALL or x.itemsize < 4:
+        if condition.size * x.itemsize < SMALL or x.itemsize < 4 or not condition.shape:
             return np.asarray(super().where(condition, x, y))
         z = empty(condition.shape, x.dtype)
         bits = np.dtype(f"i{x.itemsize}")

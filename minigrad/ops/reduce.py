@@ -118,7 +118,7 @@ def broadcast_shape(x: Shape, y: Shape) -> Shape:
 
 def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Both operands in their common shape; one that is a number stays as it is."""
-    if x.shape == y.shape or _is_number(y) or _is_number(x):
+    if x.array.shape == y.array.shape or _is_number(y) or _is_number(x):
         return x, y
     shape = broadcast_shape(x.shape, y.shape)
     return repeated(x, shape), repeated(y, shape)
