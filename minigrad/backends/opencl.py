@@ -8,8 +8,8 @@ is to read is gathered first.
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
-from math import prod
-from typing import Any
+from math import gcd, prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,32 @@ from minigrad.backends.opencl_runtime import DeviceArray, Runtime
 _int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
 _C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "uint8": "uchar", "bool": "uchar"}
 _ELEMENT_TYPES = {1: "uchar", 4: "int", 8: "long"}  # movement sees only the size of an element
-_BLOCK = _STRIP = 8  # as in matmul.cl and conv2d.cl: the rows or channels, and the columns, of one work-item
 _STEPS = 64  # elements, or rows of an image, that one work-item adds up
-_MOST_PARTIAL_SUMS = 2**22  # elements of memory that a weight gradient may take for sums of its parts
+_MOST_PARTIAL_SUMS = 2**22  # elements of memory that may go into the sums of the shares of a sum
+_LONGEST_SUM = 4096  # terms that float32 adds up one after the other, where it can be helped
+_BLOCK = _STRIP = 8  # the most rows or channels, and columns, that one work-item computes (matmul.cl, conv2d.cl)
+_FEW = 16  # channels, with fewer of which a convolution would leave tiles (tiles.cl) mostly empty
+
+
+class Tile(NamedTuple):
+    """What a work-group of side x side work-items computes on a GPU, each own x own sums of depth terms at a time."""
+
+    side: int
+    own: int
+    depth: int
+
+    @property
+    def size(self) -> int:
+        """Rows of a tile, and places."""
+        return self.side * self.own
+
+    def cover(self, length: int) -> int:
+        """How many tiles cover so many rows or places."""
+        return _parts(length, self.size)
+
+
+_TILES = (Tile(16, 4, 16), Tile(8, 4, 16))
+_GROUPS_PER_UNIT = 2  # work-groups that a GPU's compute unit should have, or it waits for memory
 
 
 def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> Callable[..., DeviceArray]:
@@ -55,6 +78,8 @@ class OpenCL(Backend):
 
     def __init__(self) -> None:
         self._runtime = Runtime()
+        self._strip = _STRIP if self._runtime.is_processor else 1
+        self._groups_wanted = _GROUPS_PER_UNIT * self._runtime.device.max_compute_units
 
     # --- to and from the host ---------------------------------------------------------------------------
 
@@ -262,38 +287,91 @@ class OpenCL(Backend):
         *batch, rows, length = x.shape
         columns = y.shape[-1]
         z = self._runtime.empty((*batch, rows, columns), x.dtype)
-        size = (_parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch))
-        sizes = (rows, columns, length)
-        self._launch("matmul", _real(x.dtype), "matmul", size, *sizes, x, y, z, local=(8, 4, 1))
+        arguments = rows, columns, length, x, y, z
+        if self._runtime.is_processor:
+            size = _parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch)
+            options = f"{_real(x.dtype)} -D BLOCK={_BLOCK} -D STRIP={_STRIP}"
+            self._launch("matmul", options, "matmul", size, *arguments, local=(8, 4, 1))
+        else:
+            tile = _tile(rows, columns)
+            tiles = tile.cover(columns), tile.cover(rows), prod(batch)
+            self._launch_tiles("tiles matmul_tiles", "matmul", tile, *tiles, *arguments)
         return z
 
     def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        batch, out_channels, out_height, out_width = geometry.y_shape
-        y = self._runtime.empty(geometry.y_shape, x.dtype)
-        size = (out_height * _parts(out_width, _STRIP), _blocks(out_channels, geometry), batch)
-        self._convolve("conv2d", size, geometry, x, w, y)
+        batch, out_channels, out_height, out_width = shape = geometry.y_shape
+        rows, terms = out_channels // geometry.groups, geometry.w_shape[1]
+        if self._fills_tiles(geometry):
+            places = batch * out_height * out_width
+            return self._sum_of_tiles("conv2d", geometry, shape, rows, places, 1, terms, x, w)
+        y = self._runtime.empty(shape, x.dtype)
+        strips = out_height * _parts(out_width, self._strip)
+        self._launch_blocks("conv2d", geometry, strips, rows, batch, x, w, y)
         return y
 
     def conv2d_input_grad(self, y: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        batch, in_channels, height, width = geometry.x_shape
-        x = self._runtime.empty(geometry.x_shape, y.dtype)
-        size = (height * _parts(width, _STRIP), _blocks(in_channels, geometry), batch)
-        self._convolve("conv2d_input_grad", size, geometry, y, w, x)
+        batch, _, height, width = shape = geometry.x_shape
+        rows, terms = geometry.w_shape[1], geometry.w_shape[0] // geometry.groups
+        # The columns that meet the same taps are those of one phase: of one remainder by the stride. So are the rows.
+        row_phases, column_phases = min(geometry.stride[0], height), min(geometry.stride[1], width)
+        columns = _parts(width, column_phases)
+        if self._fills_tiles(geometry):
+            places, phases = batch * _parts(height, row_phases) * columns, row_phases * column_phases
+            return self._sum_of_tiles("conv2d_input_grad", geometry, shape, rows, places, phases, terms, y, w)
+        x = self._runtime.empty(shape, y.dtype)
+        strips = height * column_phases * _parts(columns, self._strip)
+        self._launch_blocks("conv2d_input_grad", geometry, strips, rows, batch, y, w, x)
         return x
 
     def conv2d_weight_grad(self, x: DeviceArray, y: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        # The sum over the rows of y is cut into shares: work for many, and no long running sum in float32.
-        batch, out_channels, out_height, _ = geometry.y_shape
-        taps = prod(geometry.w_shape[1:])
-        most = _MOST_PARTIAL_SUMS // max(1, out_channels * taps)
-        shares = min(_parts(batch * out_height, _STEPS), max(1, most))
-        w = self._runtime.empty((shares, *geometry.w_shape), x.dtype)
-        self._convolve("conv2d_weight_grad", (taps, shares, _blocks(out_channels, geometry)), geometry, shares, x, y, w)
-        return self.reshape(self._reduce("reduce_sum", w, (0,)), geometry.w_shape)
+        # The sum over n, i, j is cut into shares: work for many, and no long running sum in float32.
+        batch, out_channels, out_height, out_width = geometry.y_shape
+        rows, (_, channels, *kernel) = out_channels // geometry.groups, geometry.w_shape
+        shape, taps, terms = geometry.w_shape, prod(kernel), batch * out_height * out_width
+        if self._fills_tiles(geometry):
+            return self._sum_of_tiles("conv2d_weight_grad", geometry, shape, rows, channels, taps, terms, x, y)
+        most = max(1, _MOST_PARTIAL_SUMS // max(1, prod(shape)))
+        shares = min(_parts(batch * out_height, _STEPS if self._runtime.is_processor else _STEPS // 8), most)
+        w = self._runtime.empty((shares, *shape), x.dtype)
+        self._launch_blocks("conv2d_weight_grad", geometry, channels * taps, rows, shares, shares, x, y, w)
+        return self.reshape(self._reduce("reduce_sum", w, (0,)), shape)
 
-    def _convolve(self, kernel: str, size: Shape, geometry: ConvGeometry, *arguments: Any) -> None:
-        real = _real(arguments[-1].dtype)
-        self._launch("conv2d", real, kernel, size, _geometry_argument(geometry), *arguments, local=(32, 1, 1))
+    def _launch_blocks(self, kernel: str, geometry: ConvGeometry, strips: int, rows: int, copies: int,
+                       *arguments: Any) -> None:
+        """Runs a kernel of conv2d.cl. `rows` are channels of one group."""
+        block = min(_BLOCK, 1 << max(0, rows - 1).bit_length())  # for few, the power of two that holds them
+        options = f"{_real(arguments[-1].dtype)} -D BLOCK={block} -D STRIP={self._strip}"
+        size = strips, geometry.groups * _parts(rows, block), copies
+        argument = _geometry_argument(geometry)
+        self._launch("geometry conv2d", options, kernel, size, argument, *arguments, local=(32, 1, 1))
+
+    def _fills_tiles(self, geometry: ConvGeometry) -> bool:
+        channels = min(geometry.w_shape[1], geometry.w_shape[0] // geometry.groups)
+        return channels >= _FEW and not self._runtime.is_processor
+
+    def _sum_of_tiles(self, kernel: str, geometry: ConvGeometry, shape: Shape, rows: int, places: int, products: int,
+                      terms: int, *arguments: Any) -> DeviceArray:
+        """The result, of this shape, of a kernel of conv2d_tiles.cl, which sums `terms` for each tap, or for one."""
+        tile = _tile(rows, places)
+        tiles = products * tile.cover(places), geometry.groups * tile.cover(rows)
+        # Shares, if there are few tiles; each of some slices at least, and no sum in float32 of too many.
+        shares = min(self._groups_wanted // max(1, prod(tiles)), terms // (2 * tile.depth))
+        shares = max(1, min(max(shares, terms // _LONGEST_SUM), _MOST_PARTIAL_SUMS // max(1, prod(shape))))
+        y = self._runtime.empty((shares, *shape), arguments[0].dtype)
+        arguments = _geometry_argument(geometry), _parts(terms, shares), *arguments, y
+        self._launch_tiles("geometry tiles conv2d_tiles", kernel, tile, *tiles, shares, *arguments)
+        return self.reshape(self._reduce("reduce_sum", y, (0,)), shape)
+
+    def _launch_tiles(self, sources: str, kernel: str, tile: Tile, across: int, down: int, copies: int,
+                      *arguments: Any) -> None:
+        options = f"{_real(arguments[-1].dtype)} -D SIDE={tile.side} -D OWN={tile.own} -D DEPTH={tile.depth}"
+        items = tile.side**2
+        self._launch(sources, options, kernel, (across * items, down, copies), *arguments, local=(items, 1, 1))
+
+
+def _tile(rows: int, places: int) -> Tile:
+    """The largest tile that a result of so many rows and places fills."""
+    return next((tile for tile in _TILES if min(rows, places) >= tile.size), _TILES[-1])
 
 
 def _folded(shape: Shape, axis: int) -> Shape:
@@ -301,13 +379,8 @@ def _folded(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], max(1, _parts(shape[axis], _STEPS)), *shape[axis + 1 :])
 
 
-def _blocks(channels: int, geometry: ConvGeometry) -> int:
-    """Into how many blocks so many channels fall; no block reaches across groups."""
-    return geometry.groups * _parts(channels // geometry.groups, _BLOCK)
-
-
 def _geometry_argument(geometry: ConvGeometry) -> HostArray:
-    """`geometry` as the struct Geometry of conv2d.cl."""
+    """`geometry` as the struct Geometry of geometry.cl."""
     for axis in (0, 1):
         reach = geometry.x_shape[axis + 2] + geometry.padding[axis]
         reach += (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
@@ -317,4 +390,8 @@ def _geometry_argument(geometry: ConvGeometry) -> HostArray:
                              f"dilation={geometry.dilation} lead to places beyond the 32 bits in which device 'opencl' "
                              "counts; use device 'cpu'.")
     sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
-    return np.array([*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups], np.int32)
+    common = [gcd(stride, dilation) for stride, dilation in zip(geometry.stride, geometry.dilation, strict=True)]
+    steps = [stride // each for stride, each in zip(geometry.stride, common, strict=True)]
+    shifts = [dilation // each for dilation, each in zip(geometry.dilation, common, strict=True)]
+    numbers = (*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups, *steps, *shifts)
+    return np.array(numbers, np.int32)

@@ -7,6 +7,7 @@ as soon as Python lets go of it: whoever gets it next is queued later. `download
 
 import os
 import threading
+import warnings
 from importlib.resources import files
 from math import prod
 from typing import Any
@@ -69,9 +70,10 @@ class Runtime:
     def __init__(self) -> None:
         self.context = _create_context()
         self.device = self.context.devices[0]
+        self.is_processor = bool(self.device.type & cl.device_type.CPU)
         # What a work-item of a light kernel does: a processor wants neighbours in a loop, which it vectorises, a GPU in
         # neighbouring work-items. Kernels know it as RUN.
-        self.run = 16 if self.device.type & cl.device_type.CPU else 1
+        self.run = 16 if self.is_processor else 1
         self._most_bytes = self.device.max_mem_alloc_size  # in one array
         self._has_double = bool(self.device.double_fp_config)
         self._queue = cl.CommandQueue(self.context, self.device)
@@ -139,41 +141,44 @@ class Runtime:
             cl.enqueue_copy(self.queue, y.buffer, x.buffer, byte_count=y.nbytes)
         return y
 
-    def launch(self, source: str, options: str, name: str, size: Shape, *arguments: Argument,
+    def launch(self, sources: str, options: str, name: str, size: Shape, *arguments: Argument,
                local: Shape = (64,)) -> None:
-        """Runs kernel `name` of minigrad_ext/`source`.cl, compiled with `options`, on at least `size` work-items.
+        """Runs kernel `name`, compiled with `options`, on at least `size` work-items.
 
+        `sources` names its file minigrad_ext/*.cl; if several, separated by spaces, they are compiled as one text.
         The size is rounded up to whole work-groups of size `local`, and the kernel ignores what is too much. Drivers
         for processors compile a kernel anew for every work-group size, so each kernel keeps to one.
         """
         if 0 in size:
             return
         queue = self.queue
-        kernel = self._kernel(source, options, name)
+        kernel = self._kernel(sources, options, name)
         for position, argument in enumerate(arguments):
             kernel.set_arg(position, _as_kernel_argument(argument))
         rounded = tuple([-(-items // group) * group for items, group in zip(size, local, strict=True)])
         cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
 
-    def _kernel(self, source: str, options: str, name: str) -> Any:
-        key = (source, options, name)
+    def _kernel(self, sources: str, options: str, name: str) -> Any:
+        key = (sources, options, name)
         kernel = self._thread.kernels.get(key)
         if kernel is None:
-            kernel = self._thread.kernels[key] = cl.Kernel(self._program(source, options), name)
+            with self._compiling:  # PyOpenCL looks kernels up in a data base that crashes if threads use it at once
+                kernel = self._thread.kernels[key] = cl.Kernel(self._program(sources, options), name)
         return kernel
 
-    def _program(self, source: str, options: str) -> Any:
-        with self._compiling:
-            program = self._programs.get((source, options))
-            if program is None:
-                text = (files("minigrad_ext") / f"{source}.cl").read_text(encoding="utf-8")
-                program = self._programs[source, options] = self._compile(text, options)
-            return program
+    def _program(self, sources: str, options: str) -> Any:
+        program = self._programs.get((sources, options))
+        if program is None:
+            texts = [(files("minigrad_ext") / f"{name}.cl").read_text(encoding="utf-8") for name in sources.split()]
+            program = self._programs[sources, options] = self._compile("\n".join(texts), options)
+        return program
 
     def _compile(self, text: str, options: str) -> Any:
         exact = self.device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
         division = "-cl-fp32-correctly-rounded-divide-sqrt" if exact else ""
-        return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")  # -w: no warnings
+        with warnings.catch_warnings():  # NVIDIA's compiler has remarks even with -w, no warnings
+            warnings.simplefilter("ignore", cl.CompilerWarning)
+            return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")
 
 
 def _int32(value: int) -> np.int32:
