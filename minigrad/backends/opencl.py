@@ -25,7 +25,6 @@ _STEPS = 64  # elements, or rows of an image, that one work-item adds up
 _MOST_PARTIAL_SUMS = 2**22  # elements of memory that may go into the sums of the shares of a sum
 _LONGEST_SUM = 4096  # terms that float32 adds up one after the other, where it can be helped
 _BLOCK = _STRIP = 8  # the most rows or channels, and columns, that one work-item computes (matmul.cl, conv2d.cl)
-_FEW = 16  # channels, with fewer of which a convolution would leave tiles (tiles.cl) mostly empty
 
 
 class Tile(NamedTuple):
@@ -46,7 +45,8 @@ class Tile(NamedTuple):
 
 
 _TILES = (Tile(16, 4, 16), Tile(8, 4, 16))
-_GROUPS_PER_UNIT = 2  # work-groups that a GPU's compute unit should have, or it waits for memory
+_FULL_ENOUGH = 8  # rows of a tile, and terms of a slice, with fewer of which conv2d.cl is faster on GPUs too
+_GROUPS_PER_UNIT = 4  # work-groups that each compute unit of a GPU should have: while one waits, another multiplies
 
 
 def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> Callable[..., DeviceArray]:
@@ -78,7 +78,7 @@ class OpenCL(Backend):
 
     def __init__(self) -> None:
         self._runtime = Runtime()
-        self._strip = _STRIP if self._runtime.is_processor else 1
+        self._strip = _STRIP if self._runtime.is_processor else _STRIP // 2  # GPUs want more work-items
         self._groups_wanted = _GROUPS_PER_UNIT * self._runtime.device.max_compute_units
 
     # --- to and from the host ---------------------------------------------------------------------------
@@ -295,14 +295,13 @@ class OpenCL(Backend):
         else:
             tile = _tile(rows, columns)
             tiles = tile.cover(columns), tile.cover(rows), prod(batch)
-            self._launch_tiles("tiles matmul_tiles", "matmul", tile, *tiles, *arguments)
+            self._launch_tiles("tiles matmul_tiles", "matmul", tile, tiles, *arguments)
         return z
 
     def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
         batch, out_channels, out_height, out_width = shape = geometry.y_shape
-        rows, terms = out_channels // geometry.groups, geometry.w_shape[1]
-        if self._fills_tiles(geometry):
-            places = batch * out_height * out_width
+        rows, places, terms = out_channels // geometry.groups, batch * out_height * out_width, geometry.w_shape[1]
+        if self._suits_tiles(rows, places, terms):
             return self._sum_of_tiles("conv2d", geometry, shape, rows, places, 1, terms, x, w)
         y = self._runtime.empty(shape, x.dtype)
         strips = out_height * _parts(out_width, self._strip)
@@ -311,12 +310,12 @@ class OpenCL(Backend):
 
     def conv2d_input_grad(self, y: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
         batch, _, height, width = shape = geometry.x_shape
-        rows, terms = geometry.w_shape[1], geometry.w_shape[0] // geometry.groups
         # The columns that meet the same taps are those of one phase: of one remainder by the stride. So are the rows.
         row_phases, column_phases = min(geometry.stride[0], height), min(geometry.stride[1], width)
         columns = _parts(width, column_phases)
-        if self._fills_tiles(geometry):
-            places, phases = batch * _parts(height, row_phases) * columns, row_phases * column_phases
+        rows, places = geometry.w_shape[1], batch * _parts(height, row_phases) * columns
+        phases, terms = row_phases * column_phases, geometry.w_shape[0] // geometry.groups
+        if self._suits_tiles(rows, places, terms):
             return self._sum_of_tiles("conv2d_input_grad", geometry, shape, rows, places, phases, terms, y, w)
         x = self._runtime.empty(shape, y.dtype)
         strips = height * column_phases * _parts(columns, self._strip)
@@ -326,9 +325,9 @@ class OpenCL(Backend):
     def conv2d_weight_grad(self, x: DeviceArray, y: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
         # The sum over n, i, j is cut into shares: work for many, and no long running sum in float32.
         batch, out_channels, out_height, out_width = geometry.y_shape
-        rows, (_, channels, *kernel) = out_channels // geometry.groups, geometry.w_shape
-        shape, taps, terms = geometry.w_shape, prod(kernel), batch * out_height * out_width
-        if self._fills_tiles(geometry):
+        _, channels, *kernel = shape = geometry.w_shape
+        rows, terms, taps = out_channels // geometry.groups, batch * out_height * out_width, prod(kernel)
+        if self._suits_tiles(rows, channels, terms):
             return self._sum_of_tiles("conv2d_weight_grad", geometry, shape, rows, channels, taps, terms, x, y)
         most = max(1, _MOST_PARTIAL_SUMS // max(1, prod(shape)))
         shares = min(_parts(batch * out_height, _STEPS if self._runtime.is_processor else _STEPS // 8), most)
@@ -338,35 +337,39 @@ class OpenCL(Backend):
 
     def _launch_blocks(self, kernel: str, geometry: ConvGeometry, strips: int, rows: int, copies: int,
                        *arguments: Any) -> None:
-        """Runs a kernel of conv2d.cl. `rows` are channels of one group."""
+        """Runs a kernel of conv2d.cl; `rows` are the channels of one group of the result."""
         block = min(_BLOCK, 1 << max(0, rows - 1).bit_length())  # for few, the power of two that holds them
         options = f"{_real(arguments[-1].dtype)} -D BLOCK={block} -D STRIP={self._strip}"
         size = strips, geometry.groups * _parts(rows, block), copies
         argument = _geometry_argument(geometry)
         self._launch("geometry conv2d", options, kernel, size, argument, *arguments, local=(32, 1, 1))
 
-    def _fills_tiles(self, geometry: ConvGeometry) -> bool:
-        channels = min(geometry.w_shape[1], geometry.w_shape[0] // geometry.groups)
-        return channels >= _FEW and not self._runtime.is_processor
+    def _suits_tiles(self, rows: int, places: int, terms: int) -> bool:
+        full = min(rows, terms) >= _FULL_ENOUGH and rows * places >= _TILES[-1].size ** 2
+        return full and not self._runtime.is_processor
 
     def _sum_of_tiles(self, kernel: str, geometry: ConvGeometry, shape: Shape, rows: int, places: int, products: int,
                       terms: int, *arguments: Any) -> DeviceArray:
-        """The result, of this shape, of a kernel of conv2d_tiles.cl, which sums `terms` for each tap, or for one."""
+        """The result, of this shape, of a kernel of conv2d_tiles.cl.
+
+        For each group that is a number of `products`, whose sums of `terms` go on over the taps or belong to one.
+        """
         tile = _tile(rows, places)
         tiles = products * tile.cover(places), geometry.groups * tile.cover(rows)
-        # Shares, if there are few tiles; each of some slices at least, and no sum in float32 of too many.
-        shares = min(self._groups_wanted // max(1, prod(tiles)), terms // (2 * tile.depth))
-        shares = max(1, min(max(shares, terms // _LONGEST_SUM), _MOST_PARTIAL_SUMS // max(1, prod(shape))))
+        # Shares if there are few tiles, each of some slices at least; and no running sum in float32 that is too long.
+        shares = min(self._groups_wanted // prod(tiles), terms // (2 * tile.depth))
+        shares = max(1, min(max(shares, terms // _LONGEST_SUM), _MOST_PARTIAL_SUMS // prod(shape)))
         y = self._runtime.empty((shares, *shape), arguments[0].dtype)
-        arguments = _geometry_argument(geometry), _parts(terms, shares), *arguments, y
-        self._launch_tiles("geometry tiles conv2d_tiles", kernel, tile, *tiles, shares, *arguments)
+        argument = _geometry_argument(geometry)
+        self._launch_tiles("geometry tiles conv2d_tiles", kernel, tile, (*tiles, shares),
+                           argument, _parts(terms, shares), *arguments, y)  # fmt: skip
         return self.reshape(self._reduce("reduce_sum", y, (0,)), shape)
 
-    def _launch_tiles(self, sources: str, kernel: str, tile: Tile, across: int, down: int, copies: int,
-                      *arguments: Any) -> None:
+    def _launch_tiles(self, sources: str, kernel: str, tile: Tile, tiles: Shape, *arguments: Any) -> None:
         options = f"{_real(arguments[-1].dtype)} -D SIDE={tile.side} -D OWN={tile.own} -D DEPTH={tile.depth}"
         items = tile.side**2
-        self._launch(sources, options, kernel, (across * items, down, copies), *arguments, local=(items, 1, 1))
+        size = tiles[0] * items, *tiles[1:]
+        self._launch(sources, options, kernel, size, *arguments, local=(items, 1, 1))
 
 
 def _tile(rows: int, places: int) -> Tile:

@@ -59,9 +59,26 @@ class DeviceArray:
         return self if self.layout is None else DeviceArray(self.layout.whole.shape, self.dtype, self.buffer)
 
 
-class _PerThread(threading.local):
-    def __init__(self) -> None:
-        self.kernels: dict[tuple[str, str, str], Any] = {}
+class _Turn:
+    """The command queue for one thread at a time: `with turn as queue`. All use of it comes through here.
+
+    A kernel is given its arguments and then launched, which must not be interrupted. And drivers are less safe than the
+    standard has them: NVIDIA's crashes if several threads copy at once.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        self._queue, self._lock, self._process = queue, threading.RLock(), os.getpid()
+
+    def __enter__(self) -> Any:
+        if os.getpid() != self._process:
+            raise RuntimeError("device 'opencl' was used before this process was forked, and OpenCL drivers do not "
+                               "survive a fork. Use it only in the child, or start workers with "
+                               "multiprocessing.get_context('spawn').")
+        self._lock.acquire()
+        return self._queue
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
 
 
 class Runtime:
@@ -76,25 +93,11 @@ class Runtime:
         self.run = 16 if self.is_processor else 1
         self._most_bytes = self.device.max_mem_alloc_size  # in one array
         self._has_double = bool(self.device.double_fp_config)
-        self._queue = cl.CommandQueue(self.context, self.device)
-        self._pool = MemoryPool(ImmediateAllocator(self._queue))
-        self._process = os.getpid()
+        queue = cl.CommandQueue(self.context, self.device)
+        self._turn = _Turn(queue)
+        self._pool = MemoryPool(ImmediateAllocator(queue))
         self._programs: dict[tuple[str, str], Any] = {}
-        self._compiling = threading.Lock()
-        # A kernel is given its arguments and then launched: threads must not share one.
-        self._thread = _PerThread()
-
-    @property
-    def queue(self) -> Any:
-        """The command queue. All use of it comes through here, so that a forked child is told what is wrong."""
-        self._check_process()
-        return self._queue
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            raise RuntimeError("device 'opencl' was used before this process was forked, and OpenCL drivers do not "
-                               "survive a fork. Use it only in the child, or start workers with "
-                               "multiprocessing.get_context('spawn').")
+        self._kernels: dict[tuple[str, str, str], Any] = {}
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
         """An array whose elements are undefined."""
@@ -108,9 +111,9 @@ class Runtime:
         if nbytes > self._most_bytes:
             raise MemoryError(f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows "
                               f"{self._most_bytes:,}.")
-        self._check_process()
         try:
-            return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
+            with self._turn:
+                return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
         except cl.MemoryError as error:
             message = f"{self.device.name} has no memory left for an array of shape {shape}, {nbytes:,} bytes."
             raise MemoryError(message) from error
@@ -118,13 +121,15 @@ class Runtime:
     def upload(self, array: HostArray) -> DeviceArray:
         x = self.empty(array.shape, array.dtype)
         if x.buffer is not None:
-            cl.enqueue_copy(self.queue, x.buffer, np.asarray(array, order="C"))
+            with self._turn as queue:
+                cl.enqueue_copy(queue, x.buffer, np.asarray(array, order="C"))
         return x
 
     def download(self, x: DeviceArray) -> HostArray:
         array = np.empty(x.shape, x.dtype)
         if x.buffer is not None:
-            cl.enqueue_copy(self.queue, array, x.buffer)
+            with self._turn as queue:
+                cl.enqueue_copy(queue, array, x.buffer)
         return array
 
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
@@ -132,13 +137,15 @@ class Runtime:
         if y.buffer is not None:
             with np.errstate(over="ignore"):  # 1e300 is infinity in float32
                 number = np.full((), value, dtype)
-            cl.enqueue_fill_buffer(self.queue, y.buffer, number, 0, y.nbytes)
+            with self._turn as queue:
+                cl.enqueue_fill_buffer(queue, y.buffer, number, 0, y.nbytes)
         return y
 
     def copy(self, x: DeviceArray) -> DeviceArray:
         y = self.empty(x.shape, x.dtype)
         if y.buffer is not None:
-            cl.enqueue_copy(self.queue, y.buffer, x.buffer, byte_count=y.nbytes)
+            with self._turn as queue:
+                cl.enqueue_copy(queue, y.buffer, x.buffer, byte_count=y.nbytes)
         return y
 
     def launch(self, sources: str, options: str, name: str, size: Shape, *arguments: Argument,
@@ -151,19 +158,17 @@ class Runtime:
         """
         if 0 in size:
             return
-        queue = self.queue
-        kernel = self._kernel(sources, options, name)
-        for position, argument in enumerate(arguments):
-            kernel.set_arg(position, _as_kernel_argument(argument))
         rounded = tuple([-(-items // group) * group for items, group in zip(size, local, strict=True)])
-        cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
+        with self._turn as queue:
+            kernel = self._kernel(sources, options, name)
+            for position, argument in enumerate(arguments):
+                kernel.set_arg(position, _as_kernel_argument(argument))
+            cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
 
     def _kernel(self, sources: str, options: str, name: str) -> Any:
-        key = (sources, options, name)
-        kernel = self._thread.kernels.get(key)
+        kernel = self._kernels.get((sources, options, name))
         if kernel is None:
-            with self._compiling:  # PyOpenCL looks kernels up in a data base that crashes if threads use it at once
-                kernel = self._thread.kernels[key] = cl.Kernel(self._program(sources, options), name)
+            kernel = self._kernels[sources, options, name] = cl.Kernel(self._program(sources, options), name)
         return kernel
 
     def _program(self, sources: str, options: str) -> Any:
@@ -176,7 +181,7 @@ class Runtime:
     def _compile(self, text: str, options: str) -> Any:
         exact = self.device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
         division = "-cl-fp32-correctly-rounded-divide-sqrt" if exact else ""
-        with warnings.catch_warnings():  # NVIDIA's compiler has remarks even with -w, no warnings
+        with warnings.catch_warnings():  # NVIDIA's compiler remarks on every kernel, even with -w, no warnings
             warnings.simplefilter("ignore", cl.CompilerWarning)
             return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")
 
