@@ -2,13 +2,15 @@
 
 import os
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+KERNELS = ["direct", "elementwise", "loops", "machine", "normalization", "optimizers", "pool", "window"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
+OPTIMISE = {"unix": ["-O3", "-fno-math-errno"], "msvc": ["/O2"]}
 
 # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
 parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
@@ -33,18 +35,23 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
-# abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
-extensions = [
-    Extension(
-        "minigrad_ext.conv2d",
-        ["minigrad_ext/conv2d.pyx"],
+def kernels(name: str) -> Extension:
+    """minigrad_ext/<name>.pyx, which may include the headers beside it.
+
+    abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
+    """
+    return Extension(
+        f"minigrad_ext.{name}",
+        [f"minigrad_ext/{name}.pyx"],
+        include_dirs=["minigrad_ext"],
+        depends=[str(header) for header in Path("minigrad_ext").glob("*.h")],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
     )
-]
+
 
 setup(
-    ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3),
+    ext_modules=cythonize([kernels(name) for name in KERNELS], build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
     options={
         "bdist_wheel": {"py_limited_api": "cp311"},

@@ -36,7 +36,7 @@ from libraries import CASES, Case, Step, steps
 
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
 NEEDS = {
-    "cpu": "minigrad_ext.conv2d", "opencl": "pyopencl", "reference": "numpy",
+    "cpu": "minigrad_ext.direct", "opencl": "pyopencl", "reference": "numpy",
     "numpy": "numpy", "torch": "torch", "torch-cuda": "torch",
 }  # fmt: skip
 POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
