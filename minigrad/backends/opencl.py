@@ -8,8 +8,8 @@ is to read is gathered first.
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
-from math import gcd, prod
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,37 +17,26 @@ from minigrad.backends.base import READ_ONLY, HostArray, Shape, is_basic
 from minigrad.backends.composed import Composed
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import Layout, Template, everything, positions, sorted_by_place, view_argument
+from minigrad.backends.opencl_products import (
+    BLOCK,
+    GROUPS_PER_UNIT,
+    MOST_PARTIAL_SUMS,
+    STRIP,
+    STRIP_ON_GPU,
+    Tile,
+    block_for,
+    geometry_argument,
+    parts,
+    shares_of,
+    suits_tiles,
+    tile_for,
+)
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
 
 _int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
 _C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "uint8": "uchar", "bool": "uchar"}
 _ELEMENT_TYPES = {1: "uchar", 4: "int", 8: "long"}  # movement sees only the size of an element
 _STEPS = 64  # elements, or rows of an image, that one work-item adds up
-_MOST_PARTIAL_SUMS = 2**22  # elements of memory that may go into the sums of the shares of a sum
-_LONGEST_SUM = 4096  # terms that float32 adds up one after the other, where it can be helped
-_BLOCK = _STRIP = 8  # the most rows or channels, and columns, that one work-item computes (matmul.cl, conv2d.cl)
-
-
-class Tile(NamedTuple):
-    """What a work-group of side x side work-items computes on a GPU, each own x own sums of depth terms at a time."""
-
-    side: int
-    own: int
-    depth: int
-
-    @property
-    def size(self) -> int:
-        """Rows of a tile, and places."""
-        return self.side * self.own
-
-    def cover(self, length: int) -> int:
-        """How many tiles cover so many rows or places."""
-        return _parts(length, self.size)
-
-
-_TILES = (Tile(16, 4, 16), Tile(8, 4, 16))
-_FULL_ENOUGH = 8  # rows of a tile, and terms of a slice, with fewer of which conv2d.cl is faster on GPUs too
-_GROUPS_PER_UNIT = 4  # work-groups that each compute unit of a GPU should have: while one waits, another multiplies
 
 
 def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> Callable[..., DeviceArray]:
@@ -70,18 +59,13 @@ def _real(dtype: np.dtype[Any]) -> str:
     return f"-D real={_C_TYPES[dtype.name]}{kind}"
 
 
-def _parts(size: int, part: int) -> int:
-    """How many parts of size `part` cover `size`."""
-    return -(-size // part)
-
-
 class OpenCL(Composed):
     name = "opencl"
 
     def __init__(self) -> None:
         self._runtime = Runtime()
-        self._strip = _STRIP if self._runtime.is_processor else _STRIP // 2  # GPUs want more work-items
-        self._groups_wanted = _GROUPS_PER_UNIT * self._runtime.device.max_compute_units
+        self._strip = STRIP if self._runtime.is_processor else STRIP_ON_GPU
+        self._groups_wanted = GROUPS_PER_UNIT * self._runtime.device.max_compute_units
 
     # --- to and from the host ---------------------------------------------------------------------------
 
@@ -159,7 +143,7 @@ class OpenCL(Composed):
 
     def _map(self, name: str, options: str, dtype: np.dtype[Any], shape: Shape, *arguments: Any) -> DeviceArray:
         y = self._runtime.empty(shape, dtype)
-        items = _parts(y.size, self._runtime.run)
+        items = parts(y.size, self._runtime.run)
         self._launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
         return y
 
@@ -278,7 +262,7 @@ class OpenCL(Composed):
         if layout.view.size:
             argument, length = view_argument(layout)
             rows = layout.view.size // length
-            self._move(kernel, (rows * _parts(length, self._runtime.run),), rows, argument, x, y)
+            self._move(kernel, (rows * parts(length, self._runtime.run),), rows, argument, x, y)
 
     def _move(self, kernel: str, size: Shape, *arguments: Any) -> None:
         options = f"-D element={_ELEMENT_TYPES[arguments[-1].dtype.itemsize]}"
@@ -292,11 +276,11 @@ class OpenCL(Composed):
         z = self._runtime.empty((*batch, rows, columns), x.dtype)
         arguments = rows, columns, length, x, y, z
         if self._runtime.is_processor:
-            size = _parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch)
-            options = f"{_real(x.dtype)} -D BLOCK={_BLOCK} -D STRIP={_STRIP}"
+            size = parts(columns, STRIP), parts(rows, BLOCK), prod(batch)
+            options = f"{_real(x.dtype)} -D BLOCK={BLOCK} -D STRIP={STRIP}"
             self._launch("matmul", options, "matmul", size, *arguments, local=(8, 4, 1))
         else:
-            tile = _tile(rows, columns)
+            tile = tile_for(rows, columns)
             tiles = tile.cover(columns), tile.cover(rows), prod(batch)
             self._launch_tiles("tiles matmul_tiles", "matmul", tile, tiles, *arguments)
         return z
@@ -304,10 +288,10 @@ class OpenCL(Composed):
     def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
         batch, out_channels, out_height, out_width = shape = geometry.y_shape
         rows, places, terms = out_channels // geometry.groups, batch * out_height * out_width, geometry.w_shape[1]
-        if self._suits_tiles(rows, places, terms):
+        if self._uses_tiles(rows, places, terms):
             return self._sum_of_tiles("conv2d", geometry, shape, rows, places, 1, terms, x, w)
         y = self._runtime.empty(shape, x.dtype)
-        strips = out_height * _parts(out_width, self._strip)
+        strips = out_height * parts(out_width, self._strip)
         self._launch_blocks("conv2d", geometry, strips, rows, batch, x, w, y)
         return y
 
@@ -315,13 +299,13 @@ class OpenCL(Composed):
         batch, _, height, width = shape = geometry.x_shape
         # The columns that meet the same taps are those of one phase: of one remainder by the stride. So are the rows.
         row_phases, column_phases = min(geometry.stride[0], height), min(geometry.stride[1], width)
-        columns = _parts(width, column_phases)
-        rows, places = geometry.w_shape[1], batch * _parts(height, row_phases) * columns
+        columns = parts(width, column_phases)
+        rows, places = geometry.w_shape[1], batch * parts(height, row_phases) * columns
         phases, terms = row_phases * column_phases, geometry.w_shape[0] // geometry.groups
-        if self._suits_tiles(rows, places, terms):
+        if self._uses_tiles(rows, places, terms):
             return self._sum_of_tiles("conv2d_input_grad", geometry, shape, rows, places, phases, terms, y, w)
         x = self._runtime.empty(shape, y.dtype)
-        strips = height * column_phases * _parts(columns, self._strip)
+        strips = height * column_phases * parts(columns, self._strip)
         self._launch_blocks("conv2d_input_grad", geometry, strips, rows, batch, y, w, x)
         return x
 
@@ -330,10 +314,10 @@ class OpenCL(Composed):
         batch, out_channels, out_height, out_width = geometry.y_shape
         _, channels, *kernel = shape = geometry.w_shape
         rows, terms, taps = out_channels // geometry.groups, batch * out_height * out_width, prod(kernel)
-        if self._suits_tiles(rows, channels, terms):
+        if self._uses_tiles(rows, channels, terms):
             return self._sum_of_tiles("conv2d_weight_grad", geometry, shape, rows, channels, taps, terms, x, y)
-        most = max(1, _MOST_PARTIAL_SUMS // max(1, prod(shape)))
-        shares = min(_parts(batch * out_height, _STEPS if self._runtime.is_processor else _STEPS // 8), most)
+        most = max(1, MOST_PARTIAL_SUMS // max(1, prod(shape)))
+        shares = min(parts(batch * out_height, _STEPS if self._runtime.is_processor else _STEPS // 8), most)
         w = self._runtime.empty((shares, *shape), x.dtype)
         self._launch_blocks("conv2d_weight_grad", geometry, channels * taps, rows, shares, shares, x, y, w)
         return self.reshape(self._reduce("reduce_sum", w, (0,)), shape)
@@ -341,63 +325,32 @@ class OpenCL(Composed):
     def _launch_blocks(self, kernel: str, geometry: ConvGeometry, strips: int, rows: int, copies: int,
                        *arguments: Any) -> None:
         """Runs a kernel of conv2d.cl; `rows` are the channels of one group of the result."""
-        block = min(_BLOCK, 1 << max(0, rows - 1).bit_length())  # for few, the power of two that holds them
+        block = block_for(rows)
         options = f"{_real(arguments[-1].dtype)} -D BLOCK={block} -D STRIP={self._strip}"
-        size = strips, geometry.groups * _parts(rows, block), copies
-        argument = _geometry_argument(geometry)
+        size = strips, geometry.groups * parts(rows, block), copies
+        argument = geometry_argument(geometry)
         self._launch("geometry conv2d", options, kernel, size, argument, *arguments, local=(32, 1, 1))
 
-    def _suits_tiles(self, rows: int, places: int, terms: int) -> bool:
-        full = min(rows, terms) >= _FULL_ENOUGH and rows * places >= _TILES[-1].size ** 2
-        return full and not self._runtime.is_processor
+    def _uses_tiles(self, rows: int, places: int, terms: int) -> bool:
+        return not self._runtime.is_processor and suits_tiles(rows, places, terms)
 
     def _sum_of_tiles(self, kernel: str, geometry: ConvGeometry, shape: Shape, rows: int, places: int, products: int,
                       terms: int, *arguments: Any) -> DeviceArray:
-        """The result, of this shape, of a kernel of conv2d_tiles.cl.
-
-        For each group that is a number of `products`, whose sums of `terms` go on over the taps or belong to one.
-        """
-        tile = _tile(rows, places)
+        """The result, of this shape, of a kernel of conv2d_tiles.cl: for each group so many matrix products (tiles.cl)."""
+        tile = tile_for(rows, places)
         tiles = products * tile.cover(places), geometry.groups * tile.cover(rows)
-        # Shares if there are few tiles, each of some slices at least; and no running sum in float32 that is too long.
-        shares = min(self._groups_wanted // prod(tiles), terms // (2 * tile.depth))
-        shares = max(1, min(max(shares, terms // _LONGEST_SUM), _MOST_PARTIAL_SUMS // prod(shape)))
+        shares = shares_of(terms, tile, prod(tiles), self._groups_wanted, prod(shape))
         y = self._runtime.empty((shares, *shape), arguments[0].dtype)
-        argument = _geometry_argument(geometry)
+        argument = geometry_argument(geometry)
         self._launch_tiles("geometry tiles conv2d_tiles", kernel, tile, (*tiles, shares),
-                           argument, _parts(terms, shares), *arguments, y)  # fmt: skip
+                           argument, parts(terms, shares), *arguments, y)  # fmt: skip
         return self.reshape(self._reduce("reduce_sum", y, (0,)), shape)
 
     def _launch_tiles(self, sources: str, kernel: str, tile: Tile, tiles: Shape, *arguments: Any) -> None:
-        options = f"{_real(arguments[-1].dtype)} -D SIDE={tile.side} -D OWN={tile.own} -D DEPTH={tile.depth}"
-        items = tile.side**2
-        size = tiles[0] * items, *tiles[1:]
-        self._launch(sources, options, kernel, size, *arguments, local=(items, 1, 1))
-
-
-def _tile(rows: int, places: int) -> Tile:
-    """The largest tile that a result of so many rows and places fills."""
-    return next((tile for tile in _TILES if min(rows, places) >= tile.size), _TILES[-1])
+        options, items = f"{_real(arguments[-1].dtype)} {tile.options}", tile.side**2
+        self._launch(sources, options, kernel, (tiles[0] * items, *tiles[1:]), *arguments, local=(items, 1, 1))
 
 
 def _folded(shape: Shape, axis: int) -> Shape:
     """`shape` after one step of a reduction along axis."""
-    return (*shape[:axis], max(1, _parts(shape[axis], _STEPS)), *shape[axis + 1 :])
-
-
-def _geometry_argument(geometry: ConvGeometry) -> HostArray:
-    """`geometry` as the struct Geometry of geometry.cl."""
-    for axis in (0, 1):
-        reach = geometry.x_shape[axis + 2] + geometry.padding[axis]
-        reach += (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
-        reach += geometry.w_shape[axis + 2] * geometry.dilation[axis]
-        if reach >= 2**31:  # no coordinate in the kernels is larger
-            raise ValueError(f"conv2d: stride={geometry.stride}, padding={geometry.padding} and "
-                             f"dilation={geometry.dilation} lead to places beyond the 32 bits in which device 'opencl' "
-                             "counts; use device 'cpu'.")
-    sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
-    common = [gcd(stride, dilation) for stride, dilation in zip(geometry.stride, geometry.dilation, strict=True)]
-    steps = [stride // each for stride, each in zip(geometry.stride, common, strict=True)]
-    shifts = [dilation // each for dilation, each in zip(geometry.dilation, common, strict=True)]
-    numbers = (*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups, *steps, *shifts)
-    return np.array(numbers, np.int32)
+    return (*shape[:axis], max(1, parts(shape[axis], _STEPS)), *shape[axis + 1 :])

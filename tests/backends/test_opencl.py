@@ -172,9 +172,9 @@ def as_on_a_gpu(kind: type) -> Any:
 @pytest.fixture
 def gpu(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A back end that works as on a GPU, whatever the device; with small tiles, of which small arrays fill several."""
-    module = sys.modules["minigrad.backends.opencl"]
-    monkeypatch.setattr(module, "_TILES", (module.Tile(4, 4, 8), module.Tile(4, 2, 4)))
-    monkeypatch.setattr(module, "_FULL_ENOUGH", 2)
+    module = sys.modules["minigrad.backends.opencl_products"]
+    monkeypatch.setattr(module, "TILES", (module.Tile(4, 4, 8), module.Tile(4, 2, 4)))
+    monkeypatch.setattr(module, "FULL_ENOUGH", 2)
     return as_on_a_gpu(type(backend))
 
 
