@@ -336,7 +336,7 @@ class OpenCL(Composed):
 
     def _sum_of_tiles(self, kernel: str, geometry: ConvGeometry, shape: Shape, rows: int, places: int, products: int,
                       terms: int, *arguments: Any) -> DeviceArray:
-        """The result, of this shape, of a kernel of conv2d_tiles.cl: for each group so many matrix products (tiles.cl)."""
+        """The result, of this shape, of a kernel of conv2d_tiles.cl: `products` matrix products for each group."""
         tile = tile_for(rows, places)
         tiles = products * tile.cover(places), geometry.groups * tile.cover(rows)
         shares = shares_of(terms, tile, prod(tiles), self._groups_wanted, prod(shape))
