@@ -62,8 +62,8 @@ class DeviceArray:
 class _Turn:
     """The command queue for one thread at a time: `with turn as queue`. All use of it comes through here.
 
-    A kernel is given its arguments and then launched, which must not be interrupted. And drivers are less safe than the
-    standard has them: NVIDIA's crashes if several threads copy at once.
+    A kernel is given its arguments and then launched, which must not be interrupted. And drivers and PyOpenCL are less
+    safe than the standard wants them: NVIDIA's crashed when several threads called it at once.
     """
 
     def __init__(self, queue: Any) -> None:
