@@ -5,8 +5,8 @@
 // order. So there are no atomics, and the same bits every time.
 //
 // A work-item computes a block of BLOCK channels, so that each element it reads serves them all, by a strip of STRIP
-// neighbouring columns. Loops over both are unrolled, and the sums stay in registers. The host chooses: a strip fills the
-// vector registers of a processor; on a GPU it is one column, the neighbours being those of neighbouring work-items.
+// neighbouring columns, which fill vector registers on a processor. Loops over both are unrolled, and the sums stay in
+// registers. The host chooses their sizes.
 
 // --- reading a strip -----------------------------------------------------------------------------------------------
 
@@ -83,8 +83,8 @@ kernel void conv2d(
                 isnan(total[b][s]) ? conv2d_element(&g, x, w, n, o + b, i, j + s, 0, g.channels) : total[b][s];
 }
 
-// This work-item owns x[n, c..c+BLOCK-1, h, k], c counted within its group, for STRIP columns k that lie a stride apart:
-// they meet the same taps, and neighbours in y.
+// This work-item owns x[n, c..c+BLOCK-1, h, k], c counted within its group, for STRIP columns k that lie a stride
+// apart: they meet the same taps, and neighbours in y.
 kernel void conv2d_input_grad(
     const Geometry g, global const real *restrict y, global const real *restrict w, global real *restrict x)
 {

@@ -1,5 +1,5 @@
-// The convolution and its two gradients for GPUs: geometry.cl, which defines them, and tiles.cl, which explains how they
-// are computed here, stand in front.
+// The convolution and its two gradients for GPUs: geometry.cl, which defines them, and tiles.cl, which explains how
+// they are computed here, stand in front.
 
 // Tiles of y[share, :]: a row is a channel o of the group, a place is (n, i, j). A share has `length` channels c.
 kernel void conv2d(
@@ -51,9 +51,9 @@ kernel void conv2d(
         }
 }
 
-// Tiles of x[share, :]: a row is a channel c of the group, a place is (n, h, k), of those alone that meet the same taps:
-// h and k are phase, phase + stride, phase + 2 * stride ... So no time goes into taps that do not meet. A share has
-// `length` channels o of the group.
+// Tiles of x[share, :]: a row is a channel c of the group, a place is (n, h, k), of those alone that meet the same
+// taps: h and k are phase, phase + stride, phase + 2 * stride ... So no time goes into taps that do not meet. A share
+// has `length` channels o of the group.
 kernel void conv2d_input_grad(
     const Geometry g, const int length, global const real *restrict y, global const real *restrict w,
     global real *restrict x)

@@ -13,8 +13,8 @@ typedef struct {
     int out_channels, channels, kernel_height, kernel_width;
     int out_height, out_width;
     int row_stride, column_stride, row_padding, column_padding, row_dilation, column_dilation, groups;
-    int row_step, column_step;   // of the taps, every so many meet one and the same h or k: stride / gcd(stride, dilation)
-    int row_shift, column_shift; // and each meets it so many i or j before the last: dilation / gcd(stride, dilation)
+    int row_step, column_step;   // of the taps, every so many meet the same h or k: stride / gcd(stride, dilation)
+    int row_shift, column_shift; // each so many i or j before the last one: dilation / gcd(stride, dilation)
 } Geometry;
 
 // The kernels read 0 where they reach outside the image. That adds nothing, unless the weight is infinite or NaN:
@@ -59,8 +59,8 @@ real conv2d_input_grad_element(
     return x;
 }
 
-// The first of `taps` taps that meets a place of x, where `at` is its h + row_padding (or k + column_padding): the first
-// u for which at - u * dilation = i * stride for some whole number i; `taps` if there is none.
+// The first of `taps` taps that meets a place of x, where `at` is its h + row_padding (or k + column_padding): the
+// first u for which at - u * dilation = i * stride for some whole number i; `taps` if there is none.
 int first_tap(const int at, const int stride, const int dilation, const int taps)
 {
     int u = 0;

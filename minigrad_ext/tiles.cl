@@ -11,10 +11,10 @@
 //         conv2d_input_grad  c     u, v, o    n, h, k
 //         conv2d_weight_grad o     n, i, j    c          (one product for each tap u, v)
 //
-// and proceed alike. A work-group, SIDE x SIDE work-items, computes a tile of the result, TILE x TILE sums, of which each
-// work-item owns OWN x OWN in its registers. The group takes DEPTH terms at a time: its work-items fetch that slice of
-// both factors into local memory, which they share, then each multiplies what it needs of it. A number fetched once is
-// used TILE times. What is outside of anything is fetched as 0.
+// and proceed alike. A work-group, SIDE x SIDE work-items, computes a tile of the result, TILE x TILE sums, of which
+// each work-item owns OWN x OWN in its registers. The group takes DEPTH terms at a time: its work-items fetch that
+// slice of both factors into local memory, which they share, then each multiplies what it needs of it. A number fetched
+// once is used TILE times. What is outside of anything is fetched as 0.
 //
 // Where a result has too few tiles to keep a GPU busy, the sum is cut into `shares`: the results of all shares lie one
 // behind the other, and the host adds them up.
