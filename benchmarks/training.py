@@ -17,7 +17,7 @@ import time
 from importlib import import_module
 from importlib.util import find_spec
 
-NEEDS = {"cpu": "minigrad_ext.conv2d", "opencl": "pyopencl", "torch": "torch"}
+NEEDS = {"cpu": "minigrad_ext.direct", "opencl": "pyopencl", "torch": "torch"}
 POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
 
 
