@@ -3,6 +3,7 @@
     python benchmarks/conv2d.py                                  # everything that is installed
     python benchmarks/conv2d.py --devices cpu torch --shapes lenet-1 resnet-64 --rounds 5
     python benchmarks/conv2d.py --threads 1 --dtype float64 --output table.md
+    python benchmarks/conv2d.py --devices opencl torch-cuda --images 16    # a GPU, with 16 times the images
 
 Method. Each library is measured in a process of its own, so that no pool of threads and no allocator disturbs
 another's, and all get the same number of threads. The processes take turns, A B C A B C ..., for some rounds: when the
@@ -15,7 +16,8 @@ Passes. `forward` is y = conv2d(x, w) with no graph recorded; `both` is that wit
 Numbers. GFLOP/s count the multiplications and additions in the definition, padding included, three times for `both`,
 whatever the library really does. `x PyTorch` is PyTorch's time divided by the library's: 2 means twice as fast as
 PyTorch; its geometric means over the shapes come first. `numpy` is im2col and a BLAS product (libraries.py), which is
-not part of minigrad but a yardstick.
+not part of minigrad but a yardstick. So is `torch-cuda`, PyTorch on an NVIDIA GPU (cuDNN, without TF32), which must be
+asked for.
 """
 
 import argparse
@@ -30,15 +32,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from libraries import CASES, Step, steps
+from libraries import CASES, Case, Step, steps
 
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
-NEEDS = {"cpu": "minigrad_ext.direct", "opencl": "pyopencl", "reference": "numpy", "numpy": "numpy", "torch": "torch"}
+NEEDS = {
+    "cpu": "minigrad_ext.direct", "opencl": "pyopencl", "reference": "numpy",
+    "numpy": "numpy", "torch": "torch", "torch-cuda": "torch",
+}  # fmt: skip
 POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
-YARDSTICKS = {"NumPy": "numpy", "PyTorch": "torch"}
+YARDSTICKS = {"NumPy": "numpy", "PyTorch": "torch", "cuDNN": "torch-cuda"}
 SMALL = 1e5  # floating-point operations: the most that plain Python is asked for
 
 Times = dict[str, dict[str, float]]  # seconds, by shape and pass
+
+
+def case(shape: str, options: argparse.Namespace) -> Case:
+    batch, *image = CASES[shape].x
+    return CASES[shape]._replace(x=(batch * options.images, *image))
 
 
 # --- measuring -----------------------------------------------------------------------------------------------
@@ -57,12 +67,12 @@ def measure(step: Step, seconds: float) -> float:
 
 def turn_here(device: str, options: argparse.Namespace) -> Times:
     """One library's turn, in this process."""
-    if device == "torch":
+    if device.startswith("torch"):
         import_module("torch").set_num_threads(options.threads)
     times: Times = {}
     for shape in options.shapes:
-        if device != "reference" or CASES[shape].geometry().flops <= SMALL:
-            library = steps(device, CASES[shape], options.dtype)
+        if device != "reference" or case(shape, options).geometry().flops <= SMALL:
+            library = steps(device, case(shape, options), options.dtype)
             times[shape] = {each: measure(library[each], options.seconds) for each in PASSES}
     return times
 
@@ -70,7 +80,7 @@ def turn_here(device: str, options: argparse.Namespace) -> Times:
 def turn(device: str, options: argparse.Namespace) -> Times:
     """One library's turn, in a process of its own. Pools of threads learn their size from the environment."""
     command = [sys.executable, __file__, "--here", "--devices", device, "--shapes", *options.shapes]
-    for name in ("dtype", "threads", "seconds"):
+    for name in ("dtype", "threads", "seconds", "images"):
         command += [f"--{name}", str(getattr(options, name))]
     environment = os.environ | dict.fromkeys(POOLS, str(options.threads))
     output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
@@ -84,19 +94,20 @@ def median(turns: list[Times]) -> Times:
 # --- reporting -----------------------------------------------------------------------------------------------
 
 
-def table(results: dict[str, Times], shapes: list[str]) -> list[dict[str, Any]]:
+def table(results: dict[str, Times], options: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each shape and device."""
     rows = []
-    for shape in shapes:
+    for shape in options.shapes:
         for device, times in results.items():
             if shape in times:
                 row: dict[str, Any] = {"shape": shape, "device": device}
                 for each, maps in PASSES.items():
                     seconds = times[shape][each]
                     row[f"{each} ms"] = seconds * 1e3
-                    row[f"{each} GFLOP/s"] = maps * CASES[shape].geometry().flops / seconds * 1e-9
-                    if "torch" in results:
-                        row[f"{each} x PyTorch"] = results["torch"][shape][each] / seconds
+                    row[f"{each} GFLOP/s"] = maps * case(shape, options).geometry().flops / seconds * 1e-9
+                    for name in ("PyTorch", "cuDNN"):
+                        if YARDSTICKS[name] in results:
+                            row[f"{each} x {name}"] = results[YARDSTICKS[name]][shape][each] / seconds
                 rows.append(row)
     return rows
 
@@ -151,7 +162,7 @@ def _installed(package: str) -> bool:
 
 
 def main() -> None:
-    installed = [device for device, module in NEEDS.items() if find_spec(module)]
+    installed = [device for device, module in NEEDS.items() if find_spec(module) and device != "torch-cuda"]
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
     parser = argparse.ArgumentParser(description="Times conv2d: forward, and forward with backward.")
     add = parser.add_argument
@@ -159,6 +170,7 @@ def main() -> None:
     add("--shapes", nargs="+", choices=CASES, default=list(CASES), metavar="SHAPE", help=" ".join(CASES))
     add("--rounds", type=int, default=3, help="turns of each library")
     add("--seconds", type=float, default=0.2, help="to spend on each shape and pass in a turn")
+    add("--images", type=int, default=1, metavar="N", help="batches N times as large, to fill a GPU")
     add("--threads", type=int, default=len(usable), help="for every library")
     add("--dtype", choices=["float32", "float64"], default="float32")
     add("--output", type=Path, metavar="FILE", help="also write the table, as .md or .json")
@@ -174,7 +186,7 @@ def main() -> None:
             print(f"round {number + 1} of {options.rounds}: {device}", file=sys.stderr)
             turns[device].append(turn(device, options))
     results = {device: median(turns[device]) for device in options.devices}
-    rows, summary = table(results, options.shapes), means(results)
+    rows, summary = table(results, options), means(results)
     facts = conditions(options)
     tables = [markdown(each) for each in (summary, rows) if each]
     text = "\n".join([*[f"- {name}: {value}" for name, value in facts.items()], "", "\n\n".join(tables)])

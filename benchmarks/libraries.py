@@ -54,6 +54,10 @@ def steps(device: str, case: Case, dtype: str) -> dict[str, Step]:
         return _numpy_steps(case, *arrays)
     if device == "torch":
         return _autograd_steps(importlib.import_module("torch"), "cpu", case, *arrays)
+    if device == "torch-cuda":
+        torch = importlib.import_module("torch")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # true float32, as elsewhere
+        return _autograd_steps(torch, "cuda", case, *arrays)
     return _autograd_steps(minigrad, device, case, *arrays)
 
 
@@ -64,7 +68,7 @@ def _autograd_steps(library: Any, device: str, case: Case, x: Any, w: Any, dy: A
     parameters = (None, *case[2:])  # no bias
 
     def wait(result: Any) -> None:
-        if device == "opencl":  # work is queued there: read one element of the last result
+        if device in ("opencl", "cuda"):  # work is queued there: read one element of the last result
             result.detach()[0, 0, 0, 0].item()
 
     def forward() -> None:
