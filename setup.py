@@ -8,7 +8,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNELS = ["conv2d", "direct"]
+KERNELS = ["conv2d", "direct", "winograd"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
 

@@ -31,6 +31,7 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #define STRING(text) #text
 
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_baseline
 #define BYTES 16
 #ifdef __aarch64__
@@ -41,6 +42,7 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_baseline
 #include "kernels.h"
@@ -55,10 +57,12 @@ BEGIN("avx2,fma")
 #define BYTES 32
 #define ROWS 4
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_avx2
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_avx2
 #include "kernels.h"
@@ -72,10 +76,12 @@ BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #define BYTES 64
 #define ROWS 8
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_avx512
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_avx512
 #include "kernels.h"
@@ -115,5 +121,13 @@ static inline int has_instructions(int set)
 #define gather_double(set, ...) CHOOSE(gather, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
+#define lanes_float(set) CHOOSE(lanes, float, set, )
+#define transform_image(set, ...) CHOOSE(transform_image, float, set, __VA_ARGS__)
+#define transform_result(set, ...) CHOOSE(transform_result, float, set, __VA_ARGS__)
+#define transform_kernel(set, ...) CHOOSE(transform_kernel, float, set, __VA_ARGS__)
+#define finish_result(set, ...) CHOOSE(finish_result, float, set, __VA_ARGS__)
+#define finish_kernel(set, ...) CHOOSE(finish_kernel, float, set, __VA_ARGS__)
+#define multiply(set, ...) CHOOSE(multiply, float, set, __VA_ARGS__)
+#define accumulate(set, ...) CHOOSE(accumulate, float, set, __VA_ARGS__)
 
 #endif

@@ -11,7 +11,7 @@
    compilers a vector is one number, and everything stays right.
 */
 
-#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
+#define LANES ((ptrdiff_t)(sizeof(NAME(vector)) / sizeof(REAL)))
 
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
@@ -26,8 +26,8 @@ typedef REAL NAME(vector);
 #define VECTOR NAME(vector)
 
 /* `block` with literal numbers of rows and vectors: the loops over them are unrolled, and `sum` stays in registers. */
-INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
-                        ptrdiff_t out_row, int fresh, const int rows, const int vectors)
+INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
+                        ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
 {
     VECTOR sum[8][3], column[3];
     UNROLL for (int a = 0; a < rows; a++)
@@ -38,7 +38,7 @@ INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, p
             column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
             UNROLL for (int b = 0; b < vectors; b++)
-                sum[a][b] += w[8 * k + a] * column[b];
+                sum[a][b] += w[k * w_term + a * w_row] * column[b];
     }
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++) {
@@ -60,7 +60,7 @@ static void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, pt
         const ptrdiff_t height = rows - a < ROWS ? rows - a : ROWS;
         for (ptrdiff_t q = 0; q < columns; q += 3 * LANES) {
             const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES;
-#define BLOCK(rows, vectors) NAME(block)(w + a, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
+#define BLOCK(rows, vectors) NAME(block)(w + a, 8, 1, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
 #define BLOCKS(rows) (vectors > 2 ? BLOCK(rows, 3) : vectors > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
             if (height > 4) BLOCKS(ROWS);
             else if (height > 2) BLOCKS(4);
@@ -107,8 +107,3 @@ static void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff
     for (; a < rows; a++, out++, x += x_row)
         for (ptrdiff_t j = 0; j < columns; j++) out[j * out_row] = x[j];
 }
-
-#undef LANES
-#undef INLINE
-#undef UNROLL
-#undef VECTOR
