@@ -35,8 +35,10 @@ cdef enum:
     ALIGNED = 16
 
 cdef Py_ssize_t TILES = 48, SHARE = 2, MODE = -1
-def tune(tiles, share, mode):
-    global TILES, SHARE, MODE
+cdef Py_ssize_t CHUNK = 1 << 24
+def tune(tiles, share, mode, chunk=1<<24):
+    global TILES, SHARE, MODE, CHUNK
+    CHUNK = chunk
     TILES, SHARE, MODE = tiles, share, mode
 
 
@@ -46,7 +48,7 @@ cdef struct Map:
     Py_ssize_t across, image, tiles                       # tiles in a row, in an image, in the batch
     Py_ssize_t block                                      # tiles that are in work together
     Py_ssize_t lanes, vectors, panel, panels, share
-    Py_ssize_t v_row, v_plane, u_plane, m_row, m_plane    # distances
+    Py_ssize_t v_row, v_plane, u_row, u_plane, m_row, m_plane    # distances
     Py_ssize_t w_group, w_output, w_channel
     bint turned
     int set
@@ -229,3 +231,87 @@ def conv2d_input_grad(
     m.x, m.w, m.y, m.set = &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], set
     m.x_end, m.w_end = m.x + <Py_ssize_t>y.size, m.w + <Py_ssize_t>w.size
     correlate(&m, g.batch, team(&g, threads))
+
+
+# --- the weight gradient -------------------------------------------------------------------------------------
+
+cdef void transform_chunk(
+    const Map *m, Py_ssize_t group, Py_ssize_t start, Py_ssize_t first, Py_ssize_t last, float *v, float *s
+) noexcept nogil:
+    """Tiles first ... last - 1 of x and of y, in a chunk that begins with tile `start`"""
+    cdef Py_ssize_t o = 0, t, n, i, j, size, plane = m.out_height * m.out_width
+    transform_images(m, group, first, last, v + (first - start) * m.v_row)
+    while o < m.outputs:
+        t = first
+        while t < last:
+            n = t // m.image
+            i = t % m.image // m.across
+            j = t % m.across
+            size = min(SEGMENT, min(m.across - j, last - t))
+            transform_result(
+                m.set, m.w + ((n * m.groups + group) * m.outputs + o) * plane, m.out_height, m.out_width,
+                min(m.lanes, m.outputs - o), m.w_end, 4 * i, 4 * j, size, s + (t - start) * m.u_row + o, m.u_row, m.u_plane,
+            )
+            t += size
+        o += m.lanes
+
+
+cdef void finish_kernels(const Map *m, Py_ssize_t o, const float *s) noexcept nogil:
+    cdef Py_ssize_t c = 0
+    while c < m.channels:
+        finish_kernel(m.set, s + c, m.m_plane, min(m.lanes, m.channels - c), m.y + (o * m.channels + c) * 9)
+        c += m.lanes
+
+
+def conv2d_weight_grad(
+    const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, float[:, :, :, ::1] w, geometry, int threads, int set
+):
+    """w = conv2d_weight_grad(x, y)"""
+    cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
+    cdef Map m
+    cdef Py_ssize_t chunk, start, stop, item, group, p, first, vectors, v_group, u_group, m_group
+    if <Py_ssize_t>w.size == 0:
+        return
+    threads = team(&g, threads)
+    m.set, m.lanes = set, lanes_float(set)
+    m.groups, m.channels, m.outputs = g.groups, g.channels, g.out_channels
+    m.height, m.width, m.out_height, m.out_width = g.height, g.width, g.out_height, g.out_width
+    m.top, m.left = g.row_padding, g.column_padding
+    m.across = (m.out_width + 3) // 4
+    m.image = m.across * ((m.out_height + 3) // 4)
+    m.tiles = g.batch * m.image
+    m.x, m.w, m.y = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &w[0, 0, 0, 0]
+    m.x_end, m.w_end = m.x + <Py_ssize_t>x.size, m.w + <Py_ssize_t>y.size
+    if m.tiles == 0:
+        w[:, :, :, :] = 0
+        return
+    vectors = (m.channels + m.lanes - 1) // m.lanes
+    m.vectors = 3 if vectors % 3 == 0 else min(2, vectors)
+    m.v_row, m.u_row = odd(m.channels, m.lanes), odd(m.outputs, m.lanes)
+    chunk = CHUNK // (4 * POSITIONS * m.groups * (m.v_row + m.u_row))
+    chunk = max(128, chunk // 128 * 128)
+    chunk = min(chunk, m.tiles)
+    m.v_plane, m.u_plane = odd(chunk * m.v_row, m.lanes), odd(chunk * m.u_row, m.lanes)
+    m.m_row = m.v_row
+    m.m_plane = odd(m.outputs * m.m_row, m.lanes)
+    v_group, u_group, m_group = POSITIONS * m.v_plane, POSITIONS * m.u_plane, POSITIONS * m.m_plane
+    cdef float[::1] scratch = np.empty(m.groups * (v_group + u_group + m_group) + ALIGNED, np.float32)
+    cdef float *v = aligned(scratch)
+    cdef float *u = v + m.groups * v_group
+    cdef float *sums = u + m.groups * u_group
+    start = 0
+    while start < m.tiles:
+        stop = min(m.tiles, start + chunk)
+        for item in prange(m.groups * ((stop - start + 15) // 16), nogil=True, schedule="dynamic", num_threads=threads):
+            group = item % m.groups
+            first = start + item // m.groups * 16
+            transform_chunk(&m, group, start, first, min(stop, first + 16), v + group * v_group, u + group * u_group)
+        for item in prange(m.groups * POSITIONS, nogil=True, schedule="dynamic", num_threads=threads):
+            accumulate(
+                set, u + item // POSITIONS * u_group + item % POSITIONS * m.u_plane, m.u_row, m.outputs,
+                v + item // POSITIONS * v_group + item % POSITIONS * m.v_plane, m.v_row, m.vectors, m.channels,
+                sums + item // POSITIONS * m_group + item % POSITIONS * m.m_plane, m.m_row, stop - start, start == 0,
+            )
+        start = stop
+    for item in prange(m.groups * m.outputs, nogil=True, schedule="static", num_threads=threads):
+        finish_kernels(&m, item, sums + item // m.outputs * m_group + item % m.outputs * m.m_row)
