@@ -121,13 +121,15 @@ static inline int has_instructions(int set)
 #define gather_double(set, ...) CHOOSE(gather, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
+#ifdef WINOGRAD
 #define lanes_float(set) CHOOSE(lanes, float, set, )
-#define transform_image(set, ...) CHOOSE(transform_image, float, set, __VA_ARGS__)
-#define transform_result(set, ...) CHOOSE(transform_result, float, set, __VA_ARGS__)
-#define transform_kernel(set, ...) CHOOSE(transform_kernel, float, set, __VA_ARGS__)
-#define finish_result(set, ...) CHOOSE(finish_result, float, set, __VA_ARGS__)
-#define finish_kernel(set, ...) CHOOSE(finish_kernel, float, set, __VA_ARGS__)
-#define multiply(set, ...) CHOOSE(multiply, float, set, __VA_ARGS__)
-#define accumulate(set, ...) CHOOSE(accumulate, float, set, __VA_ARGS__)
+#define transform_x(set, ...) CHOOSE(transform_x, float, set, __VA_ARGS__)
+#define transform_y(set, ...) CHOOSE(transform_y, float, set, __VA_ARGS__)
+#define transform_w(set, ...) CHOOSE(transform_w, float, set, __VA_ARGS__)
+#define finish_y(set, ...) CHOOSE(finish_y, float, set, __VA_ARGS__)
+#define finish_w(set, ...) CHOOSE(finish_w, float, set, __VA_ARGS__)
+#define multiply_v_u(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
+#define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
+#endif
 
 #endif

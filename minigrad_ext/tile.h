@@ -16,7 +16,7 @@
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #else
 typedef REAL NAME(vector);
 #define INLINE static __forceinline

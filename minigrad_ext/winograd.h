@@ -1,41 +1,44 @@
-/* The transforms of Winograd's convolution, for one instruction set (instructions.h); winograd.pyx explains the idea. */
+/* Winograd's transforms for one instruction set (instructions.h), float only; winograd.pyx explains the idea and has the loops
+   around them. Everything here works on LANES channels at once: numbers of one pixel, or one tap, that lie side by side. */
 
-#define P 0.75f
+#ifdef __GNUC__
+#define ALIGNED __attribute__((aligned(64)))
+#define PREFETCH_TO_WRITE(address) __builtin_prefetch(address, 1, 2)
+#else
+#define ALIGNED
+#define PREFETCH_TO_WRITE(address)
+#endif
+
+/* --- one dimension: the polynomials at 0, P, -P, Q, -Q and infinity ------------------------------------------------------ */
+
+#define P 0.75f  /* powers of these are exact, and errors half of those with the usual 1 and 2 */
 #define Q 1.5f
-#define AT_0 (1 / (P * P * Q * Q))
-#define AT_P (1 / (2 * P * P * (P * P - Q * Q)))
-#define AT_Q (1 / (2 * Q * Q * (Q * Q - P * P)))
+#define G_0 (1 / (P * P * Q * Q))
+#define G_P (1 / (2 * P * P * (P * P - Q * Q)))
+#define G_Q (1 / (2 * Q * Q * (Q * Q - P * P)))
 
-INLINE void NAME(image)(VECTOR *t, const VECTOR *d)
+/* G g: three taps, divided by the product of the distances to the other points */
+INLINE void NAME(G)(VECTOR *t, const VECTOR *g)
 {
-    const VECTOR p = d[3] - Q * Q * d[1], q = d[3] - P * P * d[1];
-    t[0] = P * P * Q * Q * d[0] - (P * P + Q * Q) * d[2] + d[4];
-    t[1] = d[4] - Q * Q * d[2] + P * p;
-    t[2] = d[4] - Q * Q * d[2] - P * p;
-    t[3] = d[4] - P * P * d[2] + Q * q;
-    t[4] = d[4] - P * P * d[2] - Q * q;
-    t[5] = P * P * Q * Q * d[1] - (P * P + Q * Q) * d[3] + d[5];
-}
-
-INLINE void NAME(kernel)(VECTOR *t, const VECTOR *g)
-{
-    t[0] = AT_0 * g[0];
-    t[1] = AT_P * (g[0] + P * P * g[2] + P * g[1]);
-    t[2] = AT_P * (g[0] + P * P * g[2] - P * g[1]);
-    t[3] = AT_Q * (g[0] + Q * Q * g[2] + Q * g[1]);
-    t[4] = AT_Q * (g[0] + Q * Q * g[2] - Q * g[1]);
+    t[0] = G_0 * g[0];
+    t[1] = G_P * (g[0] + P * P * g[2] + P * g[1]);
+    t[2] = G_P * (g[0] + P * P * g[2] - P * g[1]);
+    t[3] = G_Q * (g[0] + Q * Q * g[2] + Q * g[1]);
+    t[4] = G_Q * (g[0] + Q * Q * g[2] - Q * g[1]);
     t[5] = g[2];
 }
 
-INLINE void NAME(kernel_adjoint)(VECTOR *g, const VECTOR *t)
+/* G^T t */
+INLINE void NAME(G_adjoint)(VECTOR *g, const VECTOR *t)
 {
-    const VECTOR p = AT_P * (t[1] + t[2]), q = AT_Q * (t[3] + t[4]);
-    g[0] = AT_0 * t[0] + p + q;
-    g[1] = AT_P * P * (t[1] - t[2]) + AT_Q * Q * (t[3] - t[4]);
+    const VECTOR p = G_P * (t[1] + t[2]), q = G_Q * (t[3] + t[4]);
+    g[0] = G_0 * t[0] + p + q;
+    g[1] = G_P * P * (t[1] - t[2]) + G_Q * Q * (t[3] - t[4]);
     g[2] = P * P * p + Q * Q * q + t[5];
 }
 
-INLINE void NAME(result)(VECTOR *t, const VECTOR *y)
+/* A y: four results */
+INLINE void NAME(A)(VECTOR *t, const VECTOR *y)
 {
     const VECTOR p = y[1] + P * P * y[3], q = y[1] + Q * Q * y[3];
     t[0] = y[0];
@@ -46,32 +49,45 @@ INLINE void NAME(result)(VECTOR *t, const VECTOR *y)
     t[5] = y[3];
 }
 
-INLINE void NAME(result_adjoint)(VECTOR *y, const VECTOR *t)
+/* A^T t */
+INLINE void NAME(A_adjoint)(VECTOR *y, const VECTOR *t)
 {
-    const VECTOR p = t[1] + t[2], q = t[3] + t[4], p_odd = t[1] - t[2], q_odd = t[3] - t[4];
+    const VECTOR p = t[1] + t[2], q = t[3] + t[4], odd_p = t[1] - t[2], odd_q = t[3] - t[4];
     y[0] = t[0] + p + q;
-    y[1] = P * p_odd + Q * q_odd;
+    y[1] = P * odd_p + Q * odd_q;
     y[2] = P * P * p + Q * Q * q;
-    y[3] = P * P * P * p_odd + Q * Q * Q * q_odd + t[5];
+    y[3] = P * P * P * odd_p + Q * Q * Q * odd_q + t[5];
 }
 
-/* The transform `once` of all columns, then of all rows. */
+/* B^T d: six pixels. Row s has the coefficients of the polynomial that is 0 at all points but s. */
+INLINE void NAME(B_adjoint)(VECTOR *t, const VECTOR *d)
+{
+    const VECTOR p = d[3] - Q * Q * d[1], q = d[3] - P * P * d[1];
+    t[0] = P * P * Q * Q * d[0] - (P * P + Q * Q) * d[2] + d[4];
+    t[1] = d[4] - Q * Q * d[2] + P * p;
+    t[2] = d[4] - Q * Q * d[2] - P * p;
+    t[3] = d[4] - P * P * d[2] + Q * q;
+    t[4] = d[4] - P * P * d[2] - Q * q;
+    t[5] = P * P * Q * Q * d[1] - (P * P + Q * Q) * d[3] + d[5];
+}
+
+/* Two dimensions: the transform `once` of all columns, then of all rows. */
 INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, const int to, const REAL *in,
                         ptrdiff_t in_row, ptrdiff_t in_column, REAL *out, ptrdiff_t out_row, ptrdiff_t out_column)
 {
-    VECTOR middle[6][6], a[6], b[6];
+    VECTOR between[6][6], a[6], b[6];
     UNROLL for (int j = 0; j < from; j++) {
         UNROLL for (int i = 0; i < from; i++) a[i] = *(const VECTOR *)(in + i * in_row + j * in_column);
         once(b, a);
-        UNROLL for (int i = 0; i < to; i++) middle[i][j] = b[i];
+        UNROLL for (int i = 0; i < to; i++) between[i][j] = b[i];
     }
     UNROLL for (int i = 0; i < to; i++) {
-        once(b, middle[i]);
+        once(b, between[i]);
         UNROLL for (int j = 0; j < to; j++) *(VECTOR *)(out + i * out_row + j * out_column) = b[j];
     }
 }
 
-/* --- channels first to channels last and back ---------------------------------------------------------------------- */
+/* --- channels first to channels last and back ---------------------------------------------------------------------------- */
 
 #if BYTES == 64
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -87,14 +103,14 @@ INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, 
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #elif defined(__GNUC__)
-typedef int NAME(index) __attribute__((vector_size(BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(index)){__VA_ARGS__})
+typedef int NAME(places) __attribute__((vector_size(BYTES)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
 #else
-#define SHUFFLE(a, b, ...) (a)
+#define SHUFFLE(a, b, ...) (a)  /* a square of 1 x 1 numbers is never shuffled */
 #endif
 
-/* Transposes a square of LANES x LANES numbers: log2(LANES) times, the first half of the rows and the second are
-   interleaved, as one shuffles cards. */
+/* Transposes a square of LANES x LANES numbers as one shuffles cards: the upper half and the lower are interleaved,
+   log2(LANES) times. */
 INLINE void NAME(turn)(VECTOR *a)
 {
     VECTOR b[16];
@@ -107,8 +123,8 @@ INLINE void NAME(turn)(VECTOR *a)
     }
 }
 
-/* out[k, c] = x[c * plane + k]  for c < channels and k < size, 0 for channels <= c < LANES;  out is an array (size, LANES),
-   and writable up to the next multiple of LANES rows. Reads nothing at or behind `end`. */
+/* out[k, c] = x[c * plane + k]  for k < size and c < channels, 0 for channels <= c < LANES;  out is an array (size, LANES)
+   that is writable up to the next multiple of LANES rows. May read more of x, but nothing from `end` on. */
 INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t size,
                                 const REAL *end)
 {
@@ -127,7 +143,7 @@ INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdi
     }
 }
 
-/* x[c * plane + k] = in[k, c]  for c < channels and k < size;  in is readable up to the next multiple of LANES rows. */
+/* x[c * plane + k] = in[k, c]  for k < size and c < channels;  `in` is readable up to the next multiple of LANES rows. */
 INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t size, const REAL *in)
 {
     for (ptrdiff_t k = 0; k < size; k += LANES) {
@@ -142,104 +158,117 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
     }
 }
 
-#define SEGMENT 16  /* tiles of one row that are transformed together: their pixels stay in the first-level cache */
+/* --- the transforms -------------------------------------------------------------------------------------------------------- */
 
-/* strip[r, k] = x[row + r, column + k]  for r < rows and k < columns, for LANES channels each; 0 outside the image */
-INLINE void NAME(read_strip)(REAL *strip, const REAL *x, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
-                             const REAL *end, ptrdiff_t row, ptrdiff_t column, ptrdiff_t rows, ptrdiff_t columns)
+#define SEGMENT 16  /* tiles of one row, at most, that are transformed together: their pixels stay in the first-level cache */
+
+/* out[s, t] = (B^T d B)[s] (or (A y A^T)[s]) for `tiles` tiles, from `size` = 6 (or 4) rows of pixels whose first is
+   (row, column). Pixels outside the image are 0. */
+INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int size, const REAL *x, const REAL *end,
+                            ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column,
+                            ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
-    for (ptrdiff_t r = row; r < row + rows; r++, strip += columns * LANES) {
+    ALIGNED REAL pixels[(6 * (4 * SEGMENT + 2) + LANES) * LANES];
+    const ptrdiff_t columns = 4 * tiles + size - 4;
+    for (ptrdiff_t r = 0; r < size; r++) {
+        REAL *to = pixels + r * columns * LANES;
         ptrdiff_t first = column < 0 ? -column : 0, last = width - column < columns ? width - column : columns;
-        if (r < 0 || r >= height || first >= last)
+        if (row + r < 0 || row + r >= height || first >= last)
             first = last = columns;
-        for (ptrdiff_t k = 0; k < first * LANES; k++) strip[k] = 0;
-        NAME(channels_last)(strip + first * LANES, x + r * width + column + first, height * width, channels, last - first,
-                            end);
-        for (ptrdiff_t k = last * LANES; k < columns * LANES; k++) strip[k] = 0;
+        for (ptrdiff_t k = 0; k < first * LANES; k++) to[k] = 0;
+        if (first < last)
+            NAME(channels_last)(to + first * LANES, x + (row + r) * width + column + first, height * width, channels,
+                                last - first, end);
+        for (ptrdiff_t k = last * LANES; k < columns * LANES; k++) to[k] = 0;
     }
-}
-
-/* out[p, t] = (B^T d B)[p]  for the `tiles` tiles whose pixels begin at (row, column), at most SEGMENT */
-static inline void NAME(transform_image)(const REAL *x, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, const REAL *end,
-                                  ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
-                                  ptrdiff_t out_plane)
-{
-    REAL strip[(6 * (4 * SEGMENT + 2) + LANES) * LANES];
-    const ptrdiff_t columns = 4 * tiles + 2;
-    NAME(read_strip)(strip, x, height, width, channels, end, row, column, 6, columns);
     for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(NAME(image), 6, 6, strip + 4 * t * LANES, columns * LANES, LANES, out + t * out_tile, 6 * out_plane,
+        NAME(twice)(once, size, 6, pixels + 4 * t * LANES, columns * LANES, LANES, out + t * out_tile, 6 * out_plane,
                     out_plane);
 }
 
-/* out[p, t] = (A y A^T)[p] */
-static inline void NAME(transform_result)(const REAL *y, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, const REAL *end,
-                                   ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
-                                   ptrdiff_t out_plane)
+static inline void NAME(transform_x)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
+                                     ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
+                                     ptrdiff_t out_plane)
 {
-    REAL strip[(4 * 4 * SEGMENT + LANES) * LANES];
-    const ptrdiff_t columns = 4 * tiles;
-    NAME(read_strip)(strip, y, height, width, channels, end, row, column, 4, columns);
+    NAME(transform)(NAME(B_adjoint), 6, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
+}
+
+static inline void NAME(transform_y)(const REAL *y, const REAL *end, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
+                                     ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
+                                     ptrdiff_t out_plane)
+{
+    NAME(transform)(NAME(A), 4, y, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
+}
+
+/* Whether there is an infinity or NaN among size * LANES numbers: times 0, those are NaN, and stay NaN in any sum. */
+INLINE int NAME(not_finite)(const REAL *a, ptrdiff_t size)
+{
+    VECTOR sum = {0};
+    REAL total = 0;
+    for (ptrdiff_t k = 0; k < size; k++) sum += 0 * *(const VECTOR *)(a + k * LANES);
+    for (ptrdiff_t c = 0; c < LANES; c++) total += ((const REAL *)&sum)[c];
+    return total != 0;
+}
+
+/* y = A^T in A  for `tiles` tiles, the first at (row, column), as far as they lie within y. Returns whether a number is not
+   finite. */
+static inline int NAME(finish_y)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in_plane, REAL *y, ptrdiff_t height,
+                                 ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles)
+{
+    ALIGNED REAL pixels[(4 * 4 * SEGMENT + LANES) * LANES];
+    const ptrdiff_t columns = 4 * tiles, size = width - column < columns ? width - column : columns;
+    const ptrdiff_t rows = height - row < 4 ? height - row : 4;
+    for (ptrdiff_t c = 0; c < channels; c++)
+        for (ptrdiff_t r = row; r < row + rows; r++)
+            for (ptrdiff_t k = 0; k < size; k += 16) PREFETCH_TO_WRITE(y + (c * height + r) * width + column + k);
     for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(NAME(result), 4, 6, strip + 4 * t * LANES, columns * LANES, LANES, out + t * out_tile, 6 * out_plane,
-                    out_plane);
+        NAME(twice)(NAME(A_adjoint), 6, 4, in + t * in_tile, 6 * in_plane, in_plane, pixels + 4 * t * LANES, columns * LANES,
+                    LANES);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        NAME(channels_first)(y + (row + r) * width + column, height * width, channels, size, pixels + r * columns * LANES);
+    return NAME(not_finite)(pixels, 4 * columns);
 }
 
-/* y = A^T in A;  returns NaN or infinity if ... */
-static inline int NAME(finish_result)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in_plane, REAL *y, ptrdiff_t height,
-                               ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles)
+/* out[s] = (G w G^T)[s]  for the kernels w, w + distance ...; `turned` by 180 degrees or not */
+static inline void NAME(transform_w)(const REAL *w, const REAL *end, ptrdiff_t distance, ptrdiff_t kernels, int turned,
+                                     REAL *out, ptrdiff_t out_plane)
 {
-    REAL strip[(4 * 4 * SEGMENT + LANES) * LANES];
-    const ptrdiff_t columns = 4 * tiles, inside = width - column < columns ? width - column : columns;
-    for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(NAME(result_adjoint), 6, 4, in + t * in_tile, 6 * in_plane, in_plane, strip + 4 * t * LANES,
-                    columns * LANES, LANES);
-    for (ptrdiff_t r = 0; r < 4 && row + r < height; r++)
-        NAME(channels_first)(y + (row + r) * width + column, height * width, channels, inside, strip + r * columns * LANES);
-    return 0;
+    ALIGNED REAL taps[(9 + LANES) * LANES];
+    const ptrdiff_t step = turned ? -LANES : LANES;
+    NAME(channels_last)(taps, w, distance, kernels, 9, end);
+    NAME(twice)(NAME(G), 3, 6, turned ? taps + 8 * LANES : taps, 3 * step, step, out, 6 * out_plane, out_plane);
 }
 
-/* out[p, o] = (G w[o] G^T)[p],  o < outputs <= LANES;  w[o] = w + o * w_output are 9 numbers, backwards if `turned` */
-static inline void NAME(transform_kernel)(const REAL *w, ptrdiff_t w_output, ptrdiff_t outputs, const REAL *end, int turned,
-                                   REAL *out, ptrdiff_t out_plane)
+/* w = G^T in G  for some kernels, one after the other. Returns whether a number is not finite. */
+static inline int NAME(finish_w)(const REAL *in, ptrdiff_t in_plane, REAL *w, ptrdiff_t kernels)
 {
-    REAL taps[(9 + LANES) * LANES];
-    NAME(channels_last)(taps, w, w_output, outputs, 9, end);
-    NAME(twice)(NAME(kernel), 3, 6, turned ? taps + 8 * LANES : taps, turned ? -3 * LANES : 3 * LANES,
-                turned ? -LANES : LANES, out, 6 * out_plane, out_plane);
+    ALIGNED REAL taps[(9 + LANES) * LANES];
+    NAME(twice)(NAME(G_adjoint), 6, 3, in, 6 * in_plane, in_plane, taps, 3 * LANES, LANES);
+    NAME(channels_first)(w, 9, kernels, 9, taps);
+    return NAME(not_finite)(taps, 9);
 }
 
-/* w[c] = G^T in[c] G,  c < channels <= LANES */
-static inline void NAME(finish_kernel)(const REAL *in, ptrdiff_t in_plane, ptrdiff_t channels, REAL *w)
-{
-    REAL taps[(9 + LANES) * LANES];
-    NAME(twice)(NAME(kernel_adjoint), 6, 3, in, 6 * in_plane, in_plane, taps, 3 * LANES, LANES);
-    NAME(channels_first)(w, 9, channels, 9, taps);
-}
+/* --- the products in between ----------------------------------------------------------------------------------------------- */
 
-/* --- the products in between ---------------------------------------------------------------------------------------- */
+#define TERMS 128  /* as many terms are added up before the sum joins the others: rounding errors stay small, and x in the cache */
 
-#define TERMS 128  /* as many products are added up before the sum is added to those before: rounding errors stay small */
+/* out[r, q] = (fresh ? 0 : out[r, q]) + sum over k < terms of w[k * w_term + r * w_row] * x[k, q],  r < rows, q < columns
 
-/* out[r, q] = (fresh ? 0 : out[r, q]) + sum over k < terms of w[k * w_term + r * w_row] * x[k, q]
-
-   x is stored in panels of `vectors` vectors: column q of panel s at  x + s * x_panel + k * x_term + q. */
-INLINE void NAME(panels)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptrdiff_t rows, const REAL *x, ptrdiff_t x_term,
-                         ptrdiff_t x_panel, ptrdiff_t vectors, ptrdiff_t columns, REAL *out, ptrdiff_t out_row,
-                         ptrdiff_t terms, int fresh)
+   x is cut into panels of `vectors` vectors: its column q of panel s is at  x + s * x_panel + k * x_term + q. */
+INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptrdiff_t rows, const REAL *x, ptrdiff_t x_term,
+                           ptrdiff_t x_panel, ptrdiff_t vectors, ptrdiff_t columns, REAL *out, ptrdiff_t out_row,
+                           ptrdiff_t terms, int fresh)
 {
     ptrdiff_t offset[TERMS];
-    for (ptrdiff_t k = 0; k < TERMS && k < terms; k++) offset[k] = k * x_term;
+    for (ptrdiff_t k = 0; k < TERMS; k++) offset[k] = k * x_term;
     for (; columns > 0; columns -= vectors * LANES, x += x_panel, out += vectors * LANES) {
-        const ptrdiff_t left = (columns + LANES - 1) / LANES, wide = left < vectors ? left : vectors;
+        const ptrdiff_t left = (columns + LANES - 1) / LANES, width = left < vectors ? left : vectors;
         for (ptrdiff_t k = 0; k == 0 || k < terms; k += TERMS) {
             const ptrdiff_t some = terms - k < TERMS ? terms - k : TERMS;
-            const int first = fresh && k == 0;
-#define BLOCK(rows, vectors) \
-    NAME(block)(w + k * w_term + r * w_row, w_term, w_row, x + k * x_term, offset, some, out + r * out_row, out_row, first, \
-                rows, vectors)
-#define BLOCKS(rows) (wide > 2 ? BLOCK(rows, 3) : wide > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
             ptrdiff_t r = 0;
+#define BLOCK(rows, vectors) NAME(block)(w + k * w_term + r * w_row, w_term, w_row, x + k * x_term, offset, some, \
+                                         out + r * out_row, out_row, fresh && k == 0, rows, vectors)
+#define BLOCKS(rows) (width > 2 ? BLOCK(rows, 3) : width > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
             for (; r + ROWS <= rows; r += ROWS) BLOCKS(ROWS);
             if (ROWS > 4 && r + 4 <= rows) { BLOCKS(4); r += 4; }
             if (r + 2 <= rows) { BLOCKS(2); r += 2; }
@@ -250,20 +279,30 @@ INLINE void NAME(panels)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptrdi
     }
 }
 
-static inline void NAME(multiply)(const REAL *w, ptrdiff_t w_row, ptrdiff_t rows, const REAL *x, ptrdiff_t vectors,
-                           ptrdiff_t columns, REAL *out, ptrdiff_t out_row, ptrdiff_t terms)
+/* s[t, o] = sum over c of v[t, c] * u[c, o] */
+static inline void NAME(multiply_v_u)(const REAL *v, ptrdiff_t v_row, ptrdiff_t tiles, const REAL *u, ptrdiff_t vectors,
+                                      ptrdiff_t outputs, REAL *s, ptrdiff_t s_row, ptrdiff_t channels)
 {
-    NAME(panels)(w, 1, w_row, rows, x, vectors * LANES, terms * vectors * LANES, vectors, columns, out, out_row, terms, 1);
+    NAME(multiply)(v, 1, v_row, tiles, u, vectors * LANES, channels * vectors * LANES, vectors, outputs, s, s_row, channels, 1);
 }
 
-static inline void NAME(accumulate)(const REAL *w, ptrdiff_t w_term, ptrdiff_t rows, const REAL *x, ptrdiff_t x_term,
-                             ptrdiff_t vectors, ptrdiff_t columns, REAL *out, ptrdiff_t out_row, ptrdiff_t terms, int fresh)
+/* s[o, c] (+)= sum over t of u[t, o] * v[t, c] */
+static inline void NAME(multiply_u_v)(const REAL *u, ptrdiff_t u_row, ptrdiff_t outputs, const REAL *v, ptrdiff_t v_row,
+                                      ptrdiff_t vectors, ptrdiff_t channels, REAL *s, ptrdiff_t s_row, ptrdiff_t tiles,
+                                      int fresh)
 {
-    NAME(panels)(w, w_term, 1, rows, x, x_term, vectors * LANES, vectors, columns, out, out_row, terms, fresh);
+    NAME(multiply)(u, u_row, 1, outputs, v, v_row, vectors * LANES, vectors, channels, s, s_row, tiles, fresh);
 }
 
 static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 
+#undef ALIGNED
+#undef PREFETCH_TO_WRITE
+#undef G_0
+#undef G_P
+#undef G_Q
+#undef P
+#undef Q
 #undef LOW
 #undef HIGH
 #undef SHUFFLE
