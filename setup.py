@@ -2,15 +2,15 @@
 
 import os
 import sys
-from glob import glob
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNELS = ["conv2d", "direct", "winograd"]
+KERNELS = ["direct", "elementwise", "loops", "machine", "normalization", "optimizers", "pool", "window", "winograd"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
+OPTIMISE = {"unix": ["-O3", "-fno-math-errno"], "msvc": ["/O2"]}
 
 # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
 parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"
@@ -44,7 +44,7 @@ def kernels(name: str) -> Extension:
         f"minigrad_ext.{name}",
         [f"minigrad_ext/{name}.pyx"],
         include_dirs=["minigrad_ext"],
-        depends=glob("minigrad_ext/*.h"),
+        depends=[str(header) for header in Path("minigrad_ext").glob("*.h")],
         define_macros=[("Py_LIMITED_API", "0x030B0000")],
         py_limited_api=True,
     )

@@ -33,7 +33,7 @@ from typing import Any
 from libraries import CASES, Step, steps
 
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
-NEEDS = {"cpu": "minigrad_ext.conv2d", "opencl": "pyopencl", "reference": "numpy", "numpy": "numpy", "torch": "torch"}
+NEEDS = {"cpu": "minigrad_ext.direct", "opencl": "pyopencl", "reference": "numpy", "numpy": "numpy", "torch": "torch"}
 POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
 YARDSTICKS = {"NumPy": "numpy", "PyTorch": "torch"}
 SMALL = 1e5  # floating-point operations: the most that plain Python is asked for

@@ -50,7 +50,7 @@ cdef inline int team(const Geometry *g, int threads) noexcept nogil:
 # --- which taps meet the image -------------------------------------------------------------------------------
 
 cdef struct Run:
-    Py_ssize_t start, stop  # the i with start <= i < stop
+    Py_ssize_t first, start, stop  # the i with start <= i < stop meet first + i * stride
 
 
 cdef inline Run meet(
@@ -58,6 +58,7 @@ cdef inline Run meet(
 ) noexcept nogil:
     """The i with start <= i < stop and 0 <= first + i * stride < size; start >= 0."""
     cdef Run run
+    run.first = first
     run.start = max(start, 0 if first >= 0 else (stride - 1 - first) // stride)
     run.stop = min(stop, 0 if first >= size else (size - 1 - first) // stride + 1)
     run.stop = max(run.start, run.stop)

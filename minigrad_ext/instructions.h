@@ -117,8 +117,12 @@ static inline int has_instructions(int set)
 
 #define tile_float(set, ...) CHOOSE(tile, float, set, __VA_ARGS__)
 #define tile_double(set, ...) CHOOSE(tile, double, set, __VA_ARGS__)
-#define gather_float(set, ...) CHOOSE(gather, float, set, __VA_ARGS__)
-#define gather_double(set, ...) CHOOSE(gather, double, set, __VA_ARGS__)
+#define dot_float(set, ...) CHOOSE(dot, float, set, __VA_ARGS__)
+#define dot_double(set, ...) CHOOSE(dot, double, set, __VA_ARGS__)
+#define copy_float(set, ...) CHOOSE(copy, float, set, __VA_ARGS__)
+#define copy_double(set, ...) CHOOSE(copy, double, set, __VA_ARGS__)
+#define pick_float(set, ...) CHOOSE(pick, float, set, __VA_ARGS__)
+#define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 #ifdef WINOGRAD
@@ -131,5 +135,7 @@ static inline int has_instructions(int set)
 #define multiply_v_u(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
 #define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
 #endif
+#define multiply_adds_float(set, ...) CHOOSE(multiply_adds, float, set, __VA_ARGS__)
+#define multiply_adds_double(set, ...) CHOOSE(multiply_adds, double, set, __VA_ARGS__)
 
 #endif

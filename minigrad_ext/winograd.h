@@ -89,6 +89,7 @@ INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, 
 
 /* --- channels first to channels last and back ---------------------------------------------------------------------------- */
 
+#ifdef __GNUC__
 #if BYTES == 64
 #define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
@@ -98,6 +99,7 @@ INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, 
 #else
 #define LOW 0, 4, 1, 5
 #define HIGH 2, 6, 3, 7
+#endif
 #endif
 
 #ifdef __clang__
@@ -153,8 +155,8 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
         if (channels >= LANES && size - k >= LANES)
             UNROLL for (int c = 0; c < LANES; c++) *(VECTOR *)(x + c * plane + k) = a[c];
         else
-            NAME(gather)(x + k, plane, (const REAL *)a, LANES, channels < LANES ? channels : LANES, 1,
-                         size - k < LANES ? size - k : LANES);
+            NAME(copy)(x + k, plane, (const REAL *)a, LANES, channels < LANES ? channels : LANES,
+                       size - k < LANES ? size - k : LANES);
     }
 }
 

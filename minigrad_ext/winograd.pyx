@@ -55,6 +55,7 @@ import numpy as np
 from cython.parallel cimport prange, threadid
 
 from minigrad_ext.geometry cimport Geometry, settle, team
+from minigrad_ext.pool import empty
 
 cdef extern from *:
     "#define WINOGRAD"
@@ -76,9 +77,10 @@ cdef extern from "instructions.h" nogil:
     void multiply_u_v(int set, const float *u, Py_ssize_t u_row, Py_ssize_t outputs, const float *v, Py_ssize_t v_row,
                       Py_ssize_t vectors, Py_ssize_t channels, float *s, Py_ssize_t s_row, Py_ssize_t tiles, bint fresh)
 
+FLOAT = np.dtype(np.float32)
+
 cdef enum:
     POINTS = 36
-    LINE = 16             # numbers in a cache line
     TILES = 48            # in a block, about
     WORKSPACE = 1 << 24   # bytes, about: for what the weight gradient has in work at a time
 
@@ -115,13 +117,17 @@ cdef Array array(const Map *m, Py_ssize_t rows, Py_ssize_t columns) noexcept:
     return a
 
 
-cdef float *aligned(float[::1] a) noexcept:
-    """Where the first cache line begins that lies in a whole: vectors that straddle two are slow."""
-    return &a[0] + (-<size_t>&a[0]) % (LINE * sizeof(float)) // sizeof(float)
+def applies(geometry, dtype) -> bool:
+    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels, float32."""
+    return (
+        geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and geometry.dilation == (1, 1) and dtype == FLOAT
+    )
 
 
-cdef Map settle_map(const Geometry *g, int set) noexcept:
+cdef Map settle_map(const Geometry *g, geometry, int set) except *:
     cdef Map m
+    if not applies(geometry, FLOAT):
+        raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and dilation 1, which {geometry} has not.")
     m.set, m.groups, m.lanes = set, g.groups, lanes_float(set)
     m.x.channels, m.x.height, m.x.width, m.x.top, m.x.left = g.channels, g.height, g.width, g.row_padding, g.column_padding
     m.y.channels, m.y.height, m.y.width, m.y.top, m.y.left = g.out_channels, g.out_height, g.out_width, 0, 0
@@ -234,10 +240,10 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
     blocks = (m.tiles + block - 1) // block
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
-    cdef float[::1] shared = np.empty(m.groups * POINTS * plane + LINE, np.float32)
-    cdef float[::1] scratch = np.empty(threads * private + LINE, np.float32)
-    cdef float *u = aligned(shared)
-    cdef float *mine = aligned(scratch)
+    cdef float[::1] shared = empty((m.groups * POINTS * plane,), FLOAT)
+    cdef float[::1] scratch = empty((threads * private,), FLOAT)
+    cdef float *u = &shared[0]
+    cdef float *mine = &scratch[0]
     for item in prange(m.groups * m.panels, nogil=True, schedule="static", num_threads=threads):
         transform_weights(m, w, item // m.panels, item % m.panels,
                           u + item // m.panels * POINTS * plane + item % m.panels * m.panel * m.x.channels, plane)
@@ -261,10 +267,10 @@ cdef bint panels_in_turn(Map *m, const Weights *w, int threads) except *:
     cdef bint not_finite = False
     cdef Array v = array(m, m.tiles, m.x.channels), s = array(m, m.tiles, m.panel)
     private = POINTS * plane + s.group
-    cdef float[::1] shared = np.empty(m.groups * v.group + LINE, np.float32)
-    cdef float[::1] scratch = np.empty(threads * private + LINE, np.float32)
-    cdef float *all_v = aligned(shared)
-    cdef float *mine = aligned(scratch)
+    cdef float[::1] shared = empty((m.groups * v.group,), FLOAT)
+    cdef float[::1] scratch = empty((threads * private,), FLOAT)
+    cdef float *all_v = &shared[0]
+    cdef float *mine = &scratch[0]
     for item in prange(m.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
         transform_images(m, &m.x, item // blocks, item % blocks * 8, min(m.tiles, item % blocks * 8 + 8),
                          all_v + item // blocks * v.group + item % blocks * 8 * v.row, &v)
@@ -295,7 +301,7 @@ def conv2d(
 ):
     """y = conv2d(x, w). Returns whether all of it is finite."""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, set)
+    cdef Map m = settle_map(&g, geometry, set)
     cdef Weights weights
     m.x.start, m.y.start, weights.start = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &w[0, 0, 0, 0]
     m.x.end, weights.end = m.x.start + <Py_ssize_t>x.size, weights.start + <Py_ssize_t>w.size
@@ -309,7 +315,7 @@ def conv2d_input_grad(
 ):
     """x = conv2d_input_grad(y, w). Returns whether all of it is finite."""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, set)
+    cdef Map m = settle_map(&g, geometry, set)
     cdef Weights weights
     m.x, m.y = m.y, m.x
     m.x.top, m.x.left = 2 - g.row_padding, 2 - g.column_padding
@@ -349,7 +355,7 @@ def conv2d_weight_grad(
     the sums S of some output channels are finished before those of the next begin.
     """
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, set)
+    cdef Map m = settle_map(&g, geometry, set)
     cdef Py_ssize_t chunk, start, stop, first, last, item, group, point, blocks, outputs
     cdef bint not_finite = False
     cdef Array v, u, s
@@ -367,8 +373,8 @@ def conv2d_weight_grad(
     outputs = g.out_channels if chunk < m.tiles else min(
         g.out_channels, max(TERMS, WORKSPACE // (4 * POINTS * g.groups * odd(g.channels, m.lanes)) // 8 * 8))
     v, u, s = array(&m, chunk, g.channels), array(&m, chunk, g.out_channels), array(&m, outputs, g.channels)
-    cdef float[::1] workspace = np.empty(g.groups * (v.group + u.group + s.group) + LINE, np.float32)
-    v.start = aligned(workspace)
+    cdef float[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), FLOAT)
+    v.start = &workspace[0]
     u.start = v.start + g.groups * v.group
     s.start = u.start + g.groups * u.group
     start = 0

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad.backends.geometry import ConvGeometry, conv_geometry
-from minigrad_ext import direct, winograd
+from minigrad_ext import machine, winograd
 
 CPU = minigrad.get_backend("cpu")
 MAPS = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
-SETS = [set_ for set_ in range(3) if direct.has_set(set_)]
+SETS = [set_ for set_ in range(3) if machine.has(set_)]
 Padding = int | tuple[int, int]
 
 
