@@ -245,6 +245,7 @@ static inline void NAME(transform_w)(const REAL *w, const REAL *end, ptrdiff_t d
 static inline int NAME(finish_w)(const REAL *in, ptrdiff_t in_plane, REAL *w, ptrdiff_t kernels)
 {
     ALIGNED REAL taps[(9 + LANES) * LANES];
+    for (ptrdiff_t k = 9 * LANES; k < LANES * LANES; k++) taps[k] = 0;  /* read with the others, and dropped */
     NAME(twice)(NAME(G_adjoint), 6, 3, in, 6 * in_plane, in_plane, taps, 3 * LANES, LANES);
     NAME(channels_first)(w, 9, kernels, 9, taps);
     return NAME(not_finite)(taps, 9);

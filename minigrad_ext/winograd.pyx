@@ -113,7 +113,7 @@ cdef Array array(const Map *m, Py_ssize_t rows, Py_ssize_t columns) noexcept:
     cdef Array a
     a.row = odd(columns, m.lanes)
     a.plane = odd(rows * a.row, m.lanes)
-    a.group = POINTS * a.plane
+    a.group, a.start = POINTS * a.plane, NULL
     return a
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from minigrad.backends.cpu import choose, use
 from minigrad.backends.geometry import ConvGeometry, conv_geometry
 from minigrad_ext import machine, winograd
 
@@ -134,7 +135,38 @@ def test_it_says_when_a_result_is_not_finite(g: ConvGeometry, name: str, value: 
             changed[factor].flat[place] = value
             result, finite = compute(name, g, changed, threads=2)
             assert not finite
-            assert finite or not np.isfinite(result).all()
+            assert not np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("name", MAPS)
+def test_on_the_ladder_infinity_and_nan_go_where_the_equations_send_them(name: str, value: float) -> None:
+    g = geometry((2, 20, 9, 10), (40, 20, 3, 3), 1)
+    arrays = operands(g)
+    for factor in FACTORS[name]:
+        arrays[factor][1, 3, 1, 2] = value
+    results = []
+    for rung in ("winograd", "loops"):
+        with use(rung):
+            results.append(getattr(CPU, name)(*[arrays[a] for a in FACTORS[name]], g))
+    assert 0 < np.count_nonzero(~np.isfinite(results[0])) < results[0].size
+    np.testing.assert_allclose(*results, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_the_ladder_takes_it_where_it_saves_time(name: str) -> None:
+    def chosen(x: tuple[int, ...], w: tuple[int, ...], groups: int = 1) -> str:
+        return choose(geometry(x, w, 1, groups), np.dtype(np.float32), name)
+
+    assert chosen((8, 64, 28, 64), (64, 64, 3, 3)) == "winograd"
+    assert chosen((8, 64, 28, 64), (64, 64, 5, 5)) == "direct"
+    assert chosen((8, 64, 28, 28), (64, 1, 3, 3), 64) == "direct"
+    assert chosen((8, 3, 28, 28), (64, 3, 3, 3)) == "direct"
+    assert choose(geometry((8, 64, 28, 64), (64, 64, 3, 3), 1), np.dtype(np.float64), name) == "direct"
+    g = conv_geometry("test", (1, 8, 9, 9), (8, 8, 3, 3), (2, 2), (1, 1), (1, 1), 1)
+    with use("winograd"), pytest.raises(ValueError, match=r"stride 1.*direct"):
+        arrays = operands(g)
+        getattr(CPU, name)(*[arrays[a] for a in FACTORS[name]], g)
 
 
 @pytest.mark.parametrize("name", MAPS)
