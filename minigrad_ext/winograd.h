@@ -1,5 +1,6 @@
-/* Winograd's transforms for one instruction set (instructions.h), float only; winograd.pyx explains the idea and has the loops
-   around them. Everything here works on LANES channels at once: numbers of one pixel, or one tap, that lie side by side. */
+/* Winograd's transforms for one instruction set (instructions.h), float only; winograd.pyx explains the idea and has
+   the loops around them. All here works on LANES channels at once: numbers of one pixel, or one tap,
+   that lie side by side. */
 
 #ifdef __GNUC__
 #define ALIGNED __attribute__((aligned(64)))
@@ -9,7 +10,7 @@
 #define PREFETCH_TO_WRITE(address)
 #endif
 
-/* --- one dimension: the polynomials at 0, P, -P, Q, -Q and infinity ------------------------------------------------------ */
+/* --- one dimension: the polynomials at 0, P, -P, Q, -Q and infinity ----------------------------------------------- */
 
 #define P 0.75f  /* powers of these are exact, and errors half of those with the usual 1 and 2 */
 #define Q 1.5f
@@ -87,7 +88,7 @@ INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, 
     }
 }
 
-/* --- channels first to channels last and back ---------------------------------------------------------------------------- */
+/* --- channels first to channels last and back --------------------------------------------------------------------- */
 
 #ifdef __GNUC__
 #if BYTES == 64
@@ -125,8 +126,8 @@ INLINE void NAME(turn)(VECTOR *a)
     }
 }
 
-/* out[k, c] = x[c * plane + k]  for k < size and c < channels, 0 for channels <= c < LANES;  out is an array (size, LANES)
-   that is writable up to the next multiple of LANES rows. May read more of x, but nothing from `end` on. */
+/* out[k, c] = x[c * plane + k]  for k < size and c < channels, 0 for channels <= c < LANES;  out is an array (size,
+   LANES) that is writable up to the next multiple of LANES rows. May read more of x, but nothing from `end` on. */
 INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t size,
                                 const REAL *end)
 {
@@ -145,7 +146,7 @@ INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdi
     }
 }
 
-/* x[c * plane + k] = in[k, c]  for k < size and c < channels;  `in` is readable up to the next multiple of LANES rows. */
+/* x[c * plane + k] = in[k, c]  for k < size and c < channels;  `in` is readable up to a multiple of LANES rows. */
 INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t size, const REAL *in)
 {
     for (ptrdiff_t k = 0; k < size; k += LANES) {
@@ -160,9 +161,9 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
     }
 }
 
-/* --- the transforms -------------------------------------------------------------------------------------------------------- */
+/* --- the transforms ----------------------------------------------------------------------------------------------- */
 
-#define SEGMENT 16  /* tiles of one row, at most, that are transformed together: their pixels stay in the first-level cache */
+#define SEGMENT 16  /* tiles of one row, at most, transformed together: their pixels stay in the first-level cache */
 
 /* out[s, t] = (B^T d B)[s] (or (A y A^T)[s]) for `tiles` tiles, from `size` = 6 (or 4) rows of pixels whose first is
    (row, column). Pixels outside the image are 0. */
@@ -188,16 +189,16 @@ INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int si
                     out_plane);
 }
 
-static inline void NAME(transform_x)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
-                                     ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
-                                     ptrdiff_t out_plane)
+static inline void NAME(transform_x)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width,
+                                     ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out,
+                                     ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
     NAME(transform)(NAME(B_adjoint), 6, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
 }
 
-static inline void NAME(transform_y)(const REAL *y, const REAL *end, ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels,
-                                     ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile,
-                                     ptrdiff_t out_plane)
+static inline void NAME(transform_y)(const REAL *y, const REAL *end, ptrdiff_t height, ptrdiff_t width,
+                                     ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out,
+                                     ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
     NAME(transform)(NAME(A), 4, y, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
 }
@@ -212,8 +213,8 @@ INLINE int NAME(not_finite)(const REAL *a, ptrdiff_t size)
     return total != 0;
 }
 
-/* y = A^T in A  for `tiles` tiles, the first at (row, column), as far as they lie within y. Returns whether a number is not
-   finite. */
+/* y = A^T in A  for `tiles` tiles, the first at (row, column), as far as they lie within y. Returns whether a number is
+   not finite. */
 static inline int NAME(finish_y)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in_plane, REAL *y, ptrdiff_t height,
                                  ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles)
 {
@@ -224,10 +225,11 @@ static inline int NAME(finish_y)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in
         for (ptrdiff_t r = row; r < row + rows; r++)
             for (ptrdiff_t k = 0; k < size; k += 16) PREFETCH_TO_WRITE(y + (c * height + r) * width + column + k);
     for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(NAME(A_adjoint), 6, 4, in + t * in_tile, 6 * in_plane, in_plane, pixels + 4 * t * LANES, columns * LANES,
-                    LANES);
+        NAME(twice)(NAME(A_adjoint), 6, 4, in + t * in_tile, 6 * in_plane, in_plane, pixels + 4 * t * LANES,
+                    columns * LANES, LANES);
     for (ptrdiff_t r = 0; r < rows; r++)
-        NAME(channels_first)(y + (row + r) * width + column, height * width, channels, size, pixels + r * columns * LANES);
+        NAME(channels_first)(y + (row + r) * width + column, height * width, channels, size,
+                             pixels + r * columns * LANES);
     return NAME(not_finite)(pixels, 4 * columns);
 }
 
@@ -251,16 +253,16 @@ static inline int NAME(finish_w)(const REAL *in, ptrdiff_t in_plane, REAL *w, pt
     return NAME(not_finite)(taps, 9);
 }
 
-/* --- the products in between ----------------------------------------------------------------------------------------------- */
+/* --- the products in between -------------------------------------------------------------------------------------- */
 
-#define TERMS 128  /* as many terms are added up before the sum joins the others: rounding errors stay small, and x in the cache */
+#define TERMS 128  /* so many are added up before the sum joins the others: errors stay small, x in the cache */
 
-/* out[r, q] = (fresh ? 0 : out[r, q]) + sum over k < terms of w[k * w_term + r * w_row] * x[k, q],  r < rows, q < columns
+/* out[r, q] = (fresh ? 0 : out[r, q]) + sum over k < terms of w[k * w_term + r * w_row] * x[k, q]
 
    x is cut into panels of `vectors` vectors: its column q of panel s is at  x + s * x_panel + k * x_term + q. */
-INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptrdiff_t rows, const REAL *x, ptrdiff_t x_term,
-                           ptrdiff_t x_panel, ptrdiff_t vectors, ptrdiff_t columns, REAL *out, ptrdiff_t out_row,
-                           ptrdiff_t terms, int fresh)
+INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptrdiff_t rows, const REAL *x,
+                           ptrdiff_t x_term, ptrdiff_t x_panel, ptrdiff_t vectors, ptrdiff_t columns, REAL *out,
+                           ptrdiff_t out_row, ptrdiff_t terms, int fresh)
 {
     ptrdiff_t offset[TERMS];
     for (ptrdiff_t k = 0; k < TERMS; k++) offset[k] = k * x_term;
@@ -286,7 +288,8 @@ INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptr
 static inline void NAME(multiply_v_u)(const REAL *v, ptrdiff_t v_row, ptrdiff_t tiles, const REAL *u, ptrdiff_t vectors,
                                       ptrdiff_t outputs, REAL *s, ptrdiff_t s_row, ptrdiff_t channels)
 {
-    NAME(multiply)(v, 1, v_row, tiles, u, vectors * LANES, channels * vectors * LANES, vectors, outputs, s, s_row, channels, 1);
+    NAME(multiply)(v, 1, v_row, tiles, u, vectors * LANES, channels * vectors * LANES, vectors, outputs, s, s_row,
+                   channels, 1);
 }
 
 /* s[o, c] (+)= sum over t of u[t, o] * v[t, c] */

@@ -7,47 +7,52 @@ multiplications. Or four:
     m0 = (d0 - d2) g0     m1 = (d1 + d2) (g0 + g1 + g2) / 2     m2 = (d2 - d1) (g0 - g1 + g2) / 2     m3 = (d3 - d1) g2
     y0 = m0 + m1 + m2     y1 = m1 - m2 + m3
 
-That is F(2, 3). The additions seem to outweigh what was saved. But in a convolution every d meets many kernels g, every g many
-d, and every y is a sum over channels, which may as well be taken of the m. So all additions are done once per pixel, tap or
-result, and what is done for each pair of channels is multiplications alone: 4 in place of 6.
+That is F(2, 3). The additions seem to outweigh what was saved. But in a convolution every d meets many kernels g,
+every g many d, and every y is a sum over channels, which may as well be taken of the m. So all additions are done
+once per pixel, tap or result, and what is done for each pair of channels is multiplications alone: 4 in place of 6.
 
-*Where it comes from.* Think of polynomials, g(z) = g0 + g1 z + g2 z^2, y(z) = y0 + y1 z. The coefficient of z^k in their product
-is the sum of all y[i] g[u] with i + u = k: the pairs that meet the pixel d[k]. So the trilinear form of which the three maps
-are the derivatives (minigrad/backends/base.py) is, in one dimension, T = sum over k of d[k] (y g)[k]. Now, a polynomial of degree 3
-is known from its values at four points, and the value of a product is the product of values: evaluate y and g at 0, 1, -1 and
-"infinity" (the highest coefficient), multiply, and interpolate. All three steps are matrices,
+*Where it comes from.* Think of polynomials, g(z) = g0 + g1 z + g2 z^2, y(z) = y0 + y1 z. The coefficient of z^k in
+their product is the sum of all y[i] g[u] with i + u = k: the pairs that meet the pixel d[k]. So the trilinear form of
+which the three maps are the derivatives (minigrad/backends/base.py) is, in one dimension, T = sum over k of d[k] (y
+g)[k]. Now, a polynomial of degree 3 is known from its values at four points, and the value of a product is the
+product of values: evaluate y and g at 0, 1, -1 and "infinity" (the highest coefficient), multiply, and interpolate.
+All three steps are matrices,
 
     T = sum over points s of  (A y)[s] * (G g)[s] * (B^T d)[s],
 
-and the derivatives by y and g are:   y = A^T [(G g) . (B^T d)]   and   g = G^T [(A y) . (B^T d)],   . being products of elements.
+and its derivatives by y and g, with . for the product of elements, are
 
-*What is used here* is F(4 x 4, 3 x 3): four results by three taps have degree 5, hence six points, 0, 3/4, -3/4, 3/2, -3/2 and
-infinity; and in two dimensions columns are transformed first, then rows. A tile of 4 x 4 results takes 36 products instead
-of 144. The price is rounding: differences of large numbers appear on the way. With the points of the literature, 0, 1, -1, 2, -2,
-the error is about 2.4e-6 of the result (512 channels), with ours, just as cheap, 1.1e-6; the direct rung has 4e-7.
+    y = A^T [(G g) . (B^T d)]     and     g = G^T [(A y) . (B^T d)].
 
-*The products* with a sum over channels are a matrix product for each of the 36 points s, which the kernel of tile.h does:
+*What is used here* is F(4 x 4, 3 x 3): four results by three taps have degree 5, hence six points, 0, 3/4, -3/4, 3/2,
+-3/2 and infinity; and in two dimensions columns are transformed first, then rows. A tile of 4 x 4 results takes 36
+products instead of 144. The price is rounding: differences of large numbers appear on the way. With the points of the
+literature, 0, 1, -1, 2, -2, the error is about 2.4e-6 of the result (512 channels), with ours, just as cheap, 1.1e-6;
+the direct rung has 4e-7.
+
+*The products* with a sum over channels are a matrix product for each of the 36 points s, which the kernel of tile.h
+does:
 
     conv2d               y = A^T S A,   S[s,t,o] = sum over c of V[s,t,c] * U[s,c,o],   V = B^T d B,   U = G w G^T
     conv2d_input_grad    the same, of y and the kernels turned by 180 degrees
     conv2d_weight_grad   w = G^T S G,   S[s,o,c] = sum over t of Y[s,t,o] * V[s,t,c],   Y = A y A^T
 
-with tiles t of all images in a row. Channels are innermost everywhere: they are what the lanes of a vector hold, so that the
-transforms need no thought about lanes.
+with tiles t of all images in a row. Channels are innermost everywhere: they are what the lanes of a vector hold, so
+that the transforms need no thought about lanes.
 
-*Caches.* V and S are nine quarters of x and y: they must not travel to memory. Where tiles outnumber channels, U is made first;
-then each thread takes a block of tiles from x over V and S to y, within its second-level cache. Otherwise weights are the larger
-part, and it is the other way round: V is made first; then each thread takes a panel of output channels, makes their part
-of U, and multiplies all tiles with it.
+*Caches.* V and S are nine quarters of x and y: they must not travel to memory. Where tiles outnumber channels, U is
+made first; then each thread takes a block of tiles from x over V and S to y, within its second-level cache. Otherwise
+weights are the larger part, and it is the other way round: V is made first; then each thread takes a panel of output
+channels, makes their part of U, and multiplies all tiles with it.
 
-*Threads* share blocks of tiles, panels, or the points s. Each number is made by one thread, which adds in an order that only the
-shapes decide: the same bits for any number of threads.
+*Threads* share blocks of tiles, panels, or the points s. Each number is made by one thread, which adds in an order
+that only the shapes decide: the same bits for any number of threads.
 
 *Infinity and NaN* spread over a tile, as infinity - infinity is NaN. The functions return whether all numbers of the
 result are finite. If not, the caller must take the direct rung, which puts each where the equation does.
 
-After S. Winograd, Arithmetic complexity of computations (1980); A. Lavin, S. Gray, Fast algorithms for convolutional neural
-networks (2015), https://arxiv.org/abs/1509.09308.
+After S. Winograd, Arithmetic complexity of computations (1980); A. Lavin, S. Gray, Fast algorithms for convolutional
+neural networks (2015), https://arxiv.org/abs/1509.09308.
 """
 
 import numpy as np
@@ -63,12 +68,14 @@ cdef extern from *:
 cdef extern from "instructions.h" nogil:
     const Py_ssize_t SEGMENT, TERMS
     Py_ssize_t lanes_float(int set)
-    void transform_x(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
-                     Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
-    void transform_y(int set, const float *y, const float *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
-                     Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
-    int finish_y(int set, const float *s, Py_ssize_t s_tile, Py_ssize_t s_plane, float *y, Py_ssize_t height, Py_ssize_t width,
-                 Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles)
+    void transform_x(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
+                     Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
+                     Py_ssize_t out_tile, Py_ssize_t out_plane)
+    void transform_y(int set, const float *y, const float *end, Py_ssize_t height, Py_ssize_t width,
+                     Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
+                     Py_ssize_t out_tile, Py_ssize_t out_plane)
+    int finish_y(int set, const float *s, Py_ssize_t s_tile, Py_ssize_t s_plane, float *y, Py_ssize_t height,
+                 Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles)
     void transform_w(int set, const float *w, const float *end, Py_ssize_t distance, Py_ssize_t kernels, bint turned,
                      float *out, Py_ssize_t out_plane)
     int finish_w(int set, const float *s, Py_ssize_t s_plane, float *w, Py_ssize_t kernels)
@@ -82,7 +89,7 @@ FLOAT = np.dtype(np.float32)
 cdef enum:
     POINTS = 36
     TILES = 48            # in a block, about
-    WORKSPACE = 1 << 24   # bytes, about: for what the weight gradient has in work at a time
+    WORKSPACE = 1 << 21   # bytes, about: for what the weight gradient has in work at a time
 
 
 # --- sizes ---------------------------------------------------------------------------------------------------
@@ -129,8 +136,9 @@ cdef Map settle_map(const Geometry *g, geometry, int set) except *:
     if not applies(geometry, FLOAT):
         raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and dilation 1, which {geometry} has not.")
     m.set, m.groups, m.lanes = set, g.groups, lanes_float(set)
-    m.x.channels, m.x.height, m.x.width, m.x.top, m.x.left = g.channels, g.height, g.width, g.row_padding, g.column_padding
-    m.y.channels, m.y.height, m.y.width, m.y.top, m.y.left = g.out_channels, g.out_height, g.out_width, 0, 0
+    m.x.channels, m.x.height, m.x.width = g.channels, g.height, g.width
+    m.y.channels, m.y.height, m.y.width = g.out_channels, g.out_height, g.out_width
+    m.x.top, m.x.left, m.y.top, m.y.left = g.row_padding, g.column_padding, 0, 0
     return m
 
 
@@ -206,7 +214,7 @@ cdef bint multiply(
     const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const float *v, const Array *v_array,
     Py_ssize_t start, Py_ssize_t stop, const float *u, Py_ssize_t u_plane, float *sums, const Array *s_array,
 ) noexcept nogil:
-    """Makes the tiles first ... last - 1 of the channels start ... stop - 1 of y. Returns whether a number is not finite."""
+    """Tiles first ... last - 1 of the channels start ... stop - 1 of y. Returns whether a number is not finite."""
     cdef Py_ssize_t o = start, s, t
     cdef Segment part
     cdef bint not_finite = False
@@ -248,7 +256,8 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
         transform_weights(m, w, item // m.panels, item % m.panels,
                           u + item // m.panels * POINTS * plane + item % m.panels * m.panel * m.x.channels, plane)
     for item in prange(m.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
-        not_finite |= block_of_tiles(m, item // blocks, item % blocks * block, min(m.tiles, (item % blocks + 1) * block),
+        not_finite |= block_of_tiles(m, item // blocks, item % blocks * block, min(m.tiles,
+                                                                                   (item % blocks + 1) * block),
                                      u + item // blocks * POINTS * plane, plane, mine + threadid() * private, &v, &s)
     return not_finite
 
@@ -281,12 +290,12 @@ cdef bint panels_in_turn(Map *m, const Weights *w, int threads) except *:
 
 
 cdef bint panel_of_outputs(
-    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, const float *v, const Array *v_array, float *mine,
-    Py_ssize_t plane, const Array *s,
+    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, const float *v, const Array *v_array,
+    float *mine, Py_ssize_t plane, const Array *s,
 ) noexcept nogil:
     transform_weights(m, w, group, panel, mine, plane)
-    return multiply(m, group, 0, m.tiles, v, v_array, panel * m.panel, min(m.y.channels, (panel + 1) * m.panel), mine, plane,
-                    mine + POINTS * plane, s)
+    return multiply(m, group, 0, m.tiles, v, v_array, panel * m.panel, min(m.y.channels, (panel + 1) * m.panel), mine,
+                    plane, mine + POINTS * plane, s)
 
 
 cdef bint correlate(Map *m, const Weights *w, Py_ssize_t batch, int threads) except *:
@@ -351,8 +360,8 @@ def conv2d_weight_grad(
 ):
     """w = conv2d_weight_grad(x, y). Returns whether all of it is finite.
 
-    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn. If there is one chunk alone, then
-    the sums S of some output channels are finished before those of the next begin.
+    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn. If there is one chunk
+    alone, then the sums S of some output channels are finished before those of the next begin.
     """
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Map m = settle_map(&g, geometry, set)
@@ -384,8 +393,8 @@ def conv2d_weight_grad(
         for item in prange(g.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
             group = item // blocks
             first = item % blocks * 16
-            chunk_of_tiles(&m, group, start + first, min(stop, start + first + 16), v.start + group * v.group + first * v.row, &v,
-                           u.start + group * u.group + first * u.row, &u)
+            chunk_of_tiles(&m, group, start + first, min(stop, start + first + 16),
+                           v.start + group * v.group + first * v.row, &v, u.start + group * u.group + first * u.row, &u)
         first = 0
         while first < g.out_channels:
             last = min(g.out_channels, first + outputs)

@@ -30,8 +30,8 @@ _set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
 
 
 def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
-    """The name of the rung that convolutions of this geometry and dtype, or another of the three maps by its `name`, take
-    by themselves."""
+    """The name of the rung that convolutions of this geometry and dtype take by themselves, or that another of the
+    three maps takes, by its `name`."""
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
     if geometry.flops <= _SMALL or max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):

@@ -38,7 +38,9 @@ FACTORS = {"conv2d": "xw", "conv2d_input_grad": "yw", "conv2d_weight_grad": "xy"
 RESULT = {"conv2d": "y", "conv2d_input_grad": "x", "conv2d_weight_grad": "w"}
 
 
-def compute(name: str, g: ConvGeometry, arrays: dict[str, Any], threads: int = 1, set_: int = SETS[-1]) -> tuple[Any, bool]:
+def compute(
+    name: str, g: ConvGeometry, arrays: dict[str, Any], threads: int = 1, set_: int = SETS[-1]
+) -> tuple[Any, bool]:
     """The result of the map, written over NaNs so that none is forgotten, and whether it claims to be finite."""
     result = np.full_like(arrays[RESULT[name]], np.nan)
     finite = getattr(winograd, name)(*[arrays[a] for a in FACTORS[name]], result, g, threads, set_)
@@ -107,8 +109,12 @@ def test_large_ones_are_accurate_and_the_same_for_all_threads(g: ConvGeometry, n
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize(
-    "g", [geometry((2, 512, 7, 7), (512, 512, 3, 3), 1), geometry((1, 2000, 5, 5), (30, 2000, 3, 3), 1),
-          geometry((64, 3, 40, 40), (8, 3, 3, 3), 1)]  # fmt: skip
+    "g",
+    [
+        geometry((2, 512, 7, 7), (512, 512, 3, 3), 1),
+        geometry((1, 2000, 5, 5), (30, 2000, 3, 3), 1),
+        geometry((64, 3, 40, 40), (8, 3, 3, 3), 1),
+    ],
 )
 def test_the_error_stays_small_however_long_the_sums(g: ConvGeometry, name: str, positive: bool) -> None:
     assert error(name, g, operands(g, positive=positive), threads=2) < 2.5e-6
@@ -164,14 +170,20 @@ def test_the_ladder_takes_it_where_it_saves_time(name: str) -> None:
     assert chosen((8, 3, 28, 28), (64, 3, 3, 3)) == "direct"
     assert choose(geometry((8, 64, 28, 64), (64, 64, 3, 3), 1), np.dtype(np.float64), name) == "direct"
     g = conv_geometry("test", (1, 8, 9, 9), (8, 8, 3, 3), (2, 2), (1, 1), (1, 1), 1)
+    factors = [operands(g)[factor] for factor in FACTORS[name]]
     with use("winograd"), pytest.raises(ValueError, match=r"stride 1.*direct"):
-        arrays = operands(g)
-        getattr(CPU, name)(*[arrays[a] for a in FACTORS[name]], g)
+        getattr(CPU, name)(*factors, g)
 
 
 @pytest.mark.parametrize("name", MAPS)
 @pytest.mark.parametrize(
-    "shapes", [((0, 4, 5, 5), (4, 4, 3, 3)), ((2, 0, 5, 5), (4, 0, 3, 3)), ((2, 4, 5, 5), (0, 4, 3, 3)), ((1, 1, 3, 3), (1, 1, 3, 3))]
+    "shapes",
+    [
+        ((0, 4, 5, 5), (4, 4, 3, 3)),
+        ((2, 0, 5, 5), (4, 0, 3, 3)),
+        ((2, 4, 5, 5), (0, 4, 3, 3)),
+        ((1, 1, 3, 3), (1, 1, 3, 3)),
+    ],
 )
 def test_empty_and_single_arrays(shapes: Any, name: str) -> None:
     g = geometry(*shapes)
