@@ -12,6 +12,7 @@ try:
         from minigrad_ext import optimizers as optimizers
         from minigrad_ext import pool as pool
         from minigrad_ext import window as window
+        from minigrad_ext import winograd as winograd
 except ImportError as error:
     raise ImportError(
         f'device "cpu" needs the compiled extension minigrad_ext, which cannot be imported ({error}). '
