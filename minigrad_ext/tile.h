@@ -17,10 +17,12 @@
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
 #else
 typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define INLINE static __forceinline
 #define UNROLL
+#define UNROLL_TWICE
 #endif
 
 #define VECTOR NAME(vector)
@@ -34,7 +36,7 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
-    for (ptrdiff_t k = 0; k < terms; k++) {
+    UNROLL_TWICE for (ptrdiff_t k = 0; k < terms; k++) {
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
