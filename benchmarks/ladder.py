@@ -1,0 +1,120 @@
+"""What each rung of the ladder is worth: the same convolution by plain loops, by the direct kernel and by Winograd's.
+
+    python benchmarks/ladder.py
+    python benchmarks/ladder.py --shapes resnet-64 --rounds 5
+
+On each shape each rung that can do it computes the three maps (y, dx and dw) with one thread and each instruction set
+that the machine has; the rung that minigrad takes by itself does so with all threads, too. Times are medians, and an
+error is the norm of the difference over the norm, against float64. `peak` is the number of multiplications and additions
+that one thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. docs/ladder.md
+explains what the numbers mean.
+"""
+
+import argparse
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tables
+from shapes import CASES, Case
+from turns import USABLE, measure, take_turns, turn
+
+import minigrad
+from minigrad.backends import cpu
+
+WAY = ["rung", "instructions", "threads"]
+MAPS = ["y", "dx", "dw"]
+PYTHON = Case((1, 1, 28, 28), (2, 1, 5, 5))  # small enough for plain Python
+
+Maps = dict[str, Callable[[], Any]]
+
+
+def three_maps(case: Case, dtype: str, device: str = "cpu") -> Maps:
+    """As functions to call: y = conv2d(x, w), and of some dy the gradients dx and dw."""
+    backend, geometry, rng = minigrad.get_backend(device), case.geometry(), np.random.default_rng(0)
+    x, w, dy = (rng.standard_normal(shape, "float32").astype(dtype) for shape in (case.x, case.w, geometry.y_shape))
+    return {
+        "y": lambda: backend.conv2d(x, w, geometry),
+        "dx": lambda: backend.conv2d_input_grad(dy, w, geometry),
+        "dw": lambda: backend.conv2d_weight_grad(x, dy, geometry),
+    }
+
+
+def variants(case: Case) -> list[dict[str, Any]]:
+    """The ways up to the top, from below. Loops are in Cython, and the compiler's choice of instructions."""
+    *others, best = cpu.instruction_sets()
+    chosen = cpu.choose(case.geometry(), np.dtype("float32"))
+    ways = [("loops", best, 1)]
+    ways += [("direct", each, 1) for each in (*others, best)]
+    ways += [("winograd", each, 1) for each in (*others, best) if possible("winograd", case)]
+    ways += [(chosen, best, USABLE)] if USABLE > 1 else []
+    return [dict(zip(WAY, way, strict=True)) | {"chosen": way[0] == chosen} for way in ways]
+
+
+def possible(rung: str, case: Case) -> bool:
+    tiny = case._replace(x=(1, *case.x[1:]))
+    try:
+        with cpu.use(rung):
+            three_maps(tiny, "float32")["y"]()
+    except ValueError:
+        return False
+    return True
+
+
+def turn_here(shapes: list[str], seconds: float) -> dict[str, Any]:
+    """One turn, in this process: rows by shape, and the limits of the machine."""
+    rows = {}
+    for shape in shapes:
+        maps, exact = three_maps(CASES[shape], "float32"), three_maps(CASES[shape], "float64")
+        right = {each: exact[each]() for each in MAPS}
+        for variant in variants(CASES[shape]):
+            minigrad.set_num_threads(variant["threads"])
+            with cpu.use(variant["rung"], variant["instructions"]):
+                times = {each: measure(maps[each], seconds) for each in MAPS}
+                errors = {each: error(maps[each](), right[each]) for each in MAPS}
+            name = " ".join([shape, *map(str, variant.values())])
+            rows[name] = variant | {"shape": shape, "seconds": times, "error": errors}
+        minigrad.set_num_threads(USABLE)
+    return {"rows": rows, "machine": machine()}
+
+
+def error(found: Any, right: Any) -> float:
+    return float(np.linalg.norm(found - right) / np.linalg.norm(right))
+
+
+def machine() -> dict[str, float]:
+    """What one thread can do at all: GFLOP/s, and GB/s from and to memory and the second-level cache; plain Python's."""
+    limits = {f"peak {dtype}": cpu.peak(np.dtype(dtype)) for dtype in ("float32", "float64")}
+    for place, size in (("memory", 2**28), ("cache", 2**18)):
+        source, copy = np.ones(size, np.uint8), np.zeros(size, np.uint8)
+        limits[place] = 2 * size / measure(functools.partial(np.copyto, copy, source), 0.3) * 1e-9
+    with_python = three_maps(PYTHON, "float32", "reference")["y"]
+    return limits | {"python": PYTHON.geometry().flops / measure(with_python, 0.1) * 1e-9}
+
+
+def climb(shapes: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+    """The medians of all rounds: {"rows": [...], "machine": {...}}."""
+    command = [__file__, "--turn", "--shapes", *shapes, "--seconds", str(seconds)]
+    value = take_turns({"minigrad": functools.partial(turn, command)}, rounds)["minigrad"].value
+    return value | {"rows": list(value["rows"].values())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Times the rungs of the ladder.")
+    add = parser.add_argument
+    add("--shapes", nargs="+", choices=CASES, default=list(CASES), metavar="SHAPE", help=" ".join(CASES))
+    add("--rounds", type=int, default=3)
+    add("--seconds", type=float, default=0.03, help="to spend on each shape, variant and map in a round")
+    add("--turn", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.turn:
+        print(json.dumps(turn_here(options.shapes, options.seconds)))
+        return
+    found = climb(options.shapes, options.rounds, options.seconds)
+    print(tables.facts(tables.conditions() | tables.limits(found)), tables.every_rung(found), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()
