@@ -33,18 +33,15 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
-# abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
-extensions = [
-    Extension(
-        "minigrad_ext.conv2d",
-        ["minigrad_ext/conv2d.pyx"],
-        define_macros=[("Py_LIMITED_API", "0x030B0000")],
-        py_limited_api=True,
-    )
-]
+
+def extension(name: str) -> Extension:
+    """abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones."""
+    macros = [("Py_LIMITED_API", "0x030B0000")]
+    return Extension(f"minigrad_ext.{name}", [f"minigrad_ext/{name}.pyx"], define_macros=macros, py_limited_api=True)
+
 
 setup(
-    ext_modules=cythonize(extensions, build_dir="build/cython", language_level=3),
+    ext_modules=cythonize([extension("conv2d"), extension("pool")], build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
     options={
         "bdist_wheel": {"py_limited_api": "cp311"},
