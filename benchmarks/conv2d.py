@@ -8,9 +8,9 @@ A contender is a device, and what is special about it: of which type the numbers
 batches are in the batch. In its turn (turns.py) it does every shape and both passes: one step to warm up, then steps
 timed one by one, at least three and for at least --seconds, of which the median counts.
 
-`forward` is y = conv2d(x, w) with no graph recorded; `both` is that with a graph, and the gradients of x and w. GFLOP/s
-count the multiplications and additions in the definition, padding included, three times for `both`, whatever the library
-really does. `x PyTorch` is PyTorch's time divided by the contender's: 2 means twice as fast as PyTorch.
+`forward` is y = conv2d(x, w) with no graph recorded; `both` is that with a graph, and the gradients of x and w.
+GFLOP/s count the multiplications and additions in the definition, padding included, three times for `both`, whatever
+the library really does. `x PyTorch` is PyTorch's time divided by the contender's: 2 means twice as fast as PyTorch.
 """
 
 import argparse
@@ -18,12 +18,13 @@ import functools
 import json
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import report
 import tables
 from libraries import NEEDS, can, steps
 from shapes import CASES
-from turns import USABLE, Turn, measure, take_turns, turn
+from turns import USABLE, measure, take_turns, turn
 
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
 INSTALLED = [device for device, module in NEEDS.items() if find_spec(module)]
@@ -64,12 +65,11 @@ def turn_here(contender: Contender, shapes: list[str], seconds: float) -> Times:
 def compare(contenders: list[str], shapes: list[str], rounds: int, seconds: float) -> dict[str, Times]:
     """The medians of each contender, in processes that take turns."""
 
-    def its_turn(text: str) -> Turn:
+    def its_turn(text: str) -> Any:
         command = [__file__, "--turn", text, "--shapes", *shapes, "--seconds", str(seconds)]
         return turn(command, Contender.parse(text).threads)
 
-    outcomes = take_turns({text: functools.partial(its_turn, text) for text in contenders}, rounds)
-    return {text: outcome.value for text, outcome in outcomes.items()}
+    return take_turns({text: functools.partial(its_turn, text) for text in contenders}, rounds)
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def main() -> None:
         print(json.dumps(turn_here(options.turn, options.shapes, options.seconds)))
         return
     times = compare(options.contenders, options.shapes, options.rounds, options.seconds)
-    print(tables.facts(tables.conditions()), tables.means(times), tables.every_shape(times), sep="\n\n")
+    print(tables.facts(tables.conditions()), report.means(times), report.every_shape(times), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -89,8 +89,7 @@ def turn_here(contender: str) -> float:
 
 def compare(rounds: int) -> dict[str, float]:
     """Seconds for a step, by contender."""
-    processes = {each: functools.partial(turn, [__file__, "--turn", each], 1) for each in CONTENDERS}
-    return {each: outcome.value for each, outcome in take_turns(processes, rounds).items()}
+    return take_turns({each: functools.partial(turn, [__file__, "--turn", each], 1) for each in CONTENDERS}, rounds)
 
 
 def main() -> None:

@@ -5,9 +5,9 @@
 
 On each shape each rung that can do it computes the three maps (y, dx and dw) with one thread and each instruction set
 that the machine has; the rung that minigrad takes by itself does so with all threads, too. Times are medians, and an
-error is the norm of the difference over the norm, against float64. `peak` is the number of multiplications and additions
-that one thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. docs/ladder.md
-explains what the numbers mean.
+error is the norm of the difference over the norm, against float64. `peak` is how many multiplications and additions one
+thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. docs/ladder.md says what
+the numbers mean.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import report
 import tables
 from shapes import CASES, Case
 from turns import USABLE, measure, take_turns, turn
@@ -50,7 +51,7 @@ def variants(case: Case) -> list[dict[str, Any]]:
     ways += [("direct", each, 1) for each in (*others, best)]
     ways += [("winograd", each, 1) for each in (*others, best) if possible("winograd", case)]
     ways += [(chosen, best, USABLE)] if USABLE > 1 else []
-    return [dict(zip(WAY, way, strict=True)) | {"chosen": way[0] == chosen} for way in ways]
+    return [dict(zip(WAY, way, strict=True)) | {"chosen": way[:2] == (chosen, best)} for way in ways]
 
 
 def possible(rung: str, case: Case) -> bool:
@@ -85,10 +86,10 @@ def error(found: Any, right: Any) -> float:
 
 
 def machine() -> dict[str, float]:
-    """What one thread can do at all: GFLOP/s, and GB/s from and to memory and the second-level cache; plain Python's."""
+    """What one thread can do at all: GFLOP/s, and GB/s in memory and in the second-level cache. And in plain Python."""
     limits = {f"peak {dtype}": cpu.peak(np.dtype(dtype)) for dtype in ("float32", "float64")}
     for place, size in (("memory", 2**28), ("cache", 2**18)):
-        source, copy = np.ones(size, np.uint8), np.zeros(size, np.uint8)
+        source, copy = np.ones(size, np.uint8), np.ones(size, np.uint8)
         limits[place] = 2 * size / measure(functools.partial(np.copyto, copy, source), 0.3) * 1e-9
     with_python = three_maps(PYTHON, "float32", "reference")["y"]
     return limits | {"python": PYTHON.geometry().flops / measure(with_python, 0.1) * 1e-9}
@@ -97,7 +98,7 @@ def machine() -> dict[str, float]:
 def climb(shapes: list[str], rounds: int, seconds: float) -> dict[str, Any]:
     """The medians of all rounds: {"rows": [...], "machine": {...}}."""
     command = [__file__, "--turn", "--shapes", *shapes, "--seconds", str(seconds)]
-    value = take_turns({"minigrad": functools.partial(turn, command)}, rounds)["minigrad"].value
+    value = take_turns({"minigrad": functools.partial(turn, command)}, rounds)["minigrad"]
     return value | {"rows": list(value["rows"].values())}
 
 
@@ -113,7 +114,7 @@ def main() -> None:
         print(json.dumps(turn_here(options.shapes, options.seconds)))
         return
     found = climb(options.shapes, options.rounds, options.seconds)
-    print(tables.facts(tables.conditions() | tables.limits(found)), tables.every_rung(found), sep="\n\n")
+    print(tables.facts(tables.conditions() | report.limits(found)), report.every_rung(found), sep="\n\n")
 
 
 if __name__ == "__main__":

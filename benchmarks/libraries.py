@@ -10,7 +10,8 @@ from shapes import Case, pair
 Step = Callable[[], object]
 
 # By device the module that it needs, and what the tables call it.
-NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "jax": "jax", "mygrad": "mygrad"}
+NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "jax": "jax",
+         "mygrad": "mygrad"}  # fmt: skip
 TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2col", "torch": "PyTorch", "jax": "JAX",
           "mygrad": "MyGrad"}  # fmt: skip
 

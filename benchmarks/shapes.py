@@ -70,4 +70,5 @@ NETWORKS = {
 }  # fmt: skip
 CASES = {name: case for cases in NETWORKS.values() for name, case in cases.items()}
 RESNET = ["resnet-64", "resnet-128", "resnet-256", "resnet-512"]
-QUICK = ["lenet-1", "resnet-256", "depthwise-512", "odd"]
+LESSON = "resnet-64"  # on which docs/ladder.md goes up the ladder
+QUICK = ["lenet-1", LESSON, "depthwise-512", "odd"]

@@ -1,0 +1,208 @@
+"""What was measured, said in tables.
+
+`results` is what bench.py writes to results.json: {"conditions", "conv2d", "ladder", "training", "import"}.
+"""
+
+import statistics
+from typing import Any
+
+from libraries import TITLES
+from shapes import CASES, LESSON, RESNET
+from tables import Rows, cell, facts, markdown
+
+Times = dict[str, dict[str, float]]  # seconds, by shape and pass
+
+MAPS = {"forward": 1, "both": 3}  # how many of the three maps a pass computes
+
+
+# --- conv2d.py -----------------------------------------------------------------------------------------------
+
+
+def plain(times: dict[str, Times]) -> dict[str, Times]:
+    """Contenders under the usual conditions; the others have settings behind a colon."""
+    return {contender: its for contender, its in times.items() if ":" not in contender}
+
+
+def ratios(times: dict[str, Times], contender: str, other: str, which: str) -> dict[str, float]:
+    """By shape: how many times as long the other one takes."""
+    mine, its = times[contender], times[other]
+    return {shape: its[shape][which] / mine[shape][which] for shape in mine if shape in its}
+
+
+def means(times: dict[str, Times]) -> str:
+    """Geometric means over the shapes, and the worst of them, beside PyTorch (or NumPy, where that is missing)."""
+    contenders = plain(times)
+    yardstick = next((each for each in ("torch", "numpy") if each in contenders), next(iter(contenders)))
+    rows = []
+    for contender in contenders:
+        row = {f"x {TITLES[yardstick]}": TITLES[contender]}
+        for which in MAPS:
+            found = ratios(times, contender, yardstick, which)
+            worst = min(found, key=lambda shape: found[shape])
+            row |= {which: statistics.geometric_mean(found.values()), f"worst {which}": f"{cell(found[worst])} {worst}"}
+        rows.append(row)
+    return markdown(rows)
+
+
+def every_shape(times: dict[str, Times]) -> str:
+    rows = []
+    for shape in next(iter(times.values())):
+        for contender, its in plain(times).items():
+            row: dict[str, Any] = {"shape": shape, "library": TITLES[contender]}
+            for which, maps in MAPS.items() if shape in its else ():
+                seconds = its[shape][which]
+                row[f"{which} ms"] = seconds * 1e3
+                row[f"{which} GFLOP/s"] = maps * CASES[shape].geometry().flops / seconds * 1e-9
+                if "torch" in times:
+                    row[f"{which} x PyTorch"] = times["torch"][shape][which] / seconds
+            rows.append(row)
+    return markdown(rows)
+
+
+def scaling(times: dict[str, Times]) -> str:
+    """What more threads, larger batches and wider numbers cost, forward and backward."""
+    rows = []
+    for contender in times:
+        device, _, setting = contender.partition(":")
+        if setting:
+            where = "ResNet's 3x3 layers" if "threads" in setting else "all shapes"
+            found = ratios(times, device, contender, "both")
+            values = [value for shape, value in found.items() if shape in RESNET or where == "all shapes"]
+            row = {"time against the usual": f"{TITLES[device]}, {setting.replace('=', ' ')}", "on": where}
+            row |= {"geometric mean": statistics.geometric_mean(values), "least": min(values), "most": max(values)}
+            rows.append(row)
+    return markdown(rows)
+
+
+# --- ladder.py -----------------------------------------------------------------------------------------------
+
+
+def limits(ladder: dict[str, Any]) -> dict[str, str]:
+    limit = {name: f"{value:.0f}" for name, value in ladder["machine"].items()}
+    return {
+        "peak of one thread": f"{limit['peak float32']} GFLOP/s in float32, {limit['peak float64']} in float64",
+        "copying with one thread": f"{limit['memory']} GB/s in memory, {limit['cache']} in the second-level cache",
+    }
+
+
+def speed(row: dict[str, Any], which: str | None = None) -> float:
+    """GFLOP/s of one map, or of all three together."""
+    seconds = [row["seconds"][which]] if which else row["seconds"].values()
+    return len(seconds) * CASES[row["shape"]].geometry().flops / sum(seconds) * 1e-9
+
+
+def way(row: dict[str, Any]) -> str:
+    threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
+    return row["rung"] + (f", {row['instructions']}" if row["rung"] != "loops" else "") + threads
+
+
+def every_rung(ladder: dict[str, Any]) -> str:
+    """GFLOP/s of each map, their share of the peak, and the error against float64. `*`: what minigrad takes."""
+    peak, rows = ladder["machine"]["peak float32"], []
+    for row in ladder["rows"]:
+        cells = {"shape": row["shape"], "rung": way(row) + " *" * row["chosen"]}
+        cells |= {f"{each} ms": seconds * 1e3 for each, seconds in row["seconds"].items()}
+        cells |= {"GFLOP/s": speed(row), "of the peak": f"{speed(row) / peak / row['threads']:.0%}"}
+        rows.append(cells | {f"error of {each}": value for each, value in row["error"].items()})
+    return markdown(rows)
+
+
+def way_up(ladder: dict[str, Any]) -> Rows:
+    """The rows of one shape, on which the lesson is taught: a change at a time, each on top of those before."""
+    rows = [row for row in ladder["rows"] if row["shape"] == LESSON]
+    best = rows[0]["instructions"]  # that of the loops, which have the best that there is
+    return [row for row in rows if row["rung"] != "winograd" or row["instructions"] == best]
+
+
+def rungs(ladder: dict[str, Any]) -> str:
+    """The way up, from plain Python; and each rung's largest error on any shape."""
+    peak, below = ladder["machine"]["peak float32"], ladder["machine"]["python"]
+    rows: Rows = [{"rung": "plain Python", "GFLOP/s": below, "x the rung below": ""}]
+    for row in way_up(ladder):
+        found, alike = speed(row), [other for other in ladder["rows"] if way(other) == way(row)]
+        largest = max(value for other in alike for value in other["error"].values())
+        rows.append({"rung": way(row), "GFLOP/s": found, "x the rung below": found / below})
+        rows[-1] |= {"of the peak": f"{found / peak / row['threads']:.0%}", "largest error on any shape": largest}
+        below = found
+    return markdown(rows)
+
+
+# --- the rest, and all together ------------------------------------------------------------------------------
+
+
+def training(results: dict[str, Any]) -> str:
+    """Whole networks: time and memory of the process; and the edge kernel, one thread."""
+    rows: Rows = []
+    for name, libraries in results["training"].items():
+        for device, found in libraries.items():
+            seconds = found if isinstance(found, float) else found["seconds"]
+            other = libraries.get("torch", found)
+            row = {"training": name, "library": TITLES.get(device, device), "ms": seconds * 1e3}
+            if isinstance(found, float):
+                row["x PyTorch"] = other / seconds
+            else:
+                row |= {"x PyTorch": other["seconds"] / seconds, "peak MB": found["MB"],
+                        "memory of PyTorch's": f"{found['MB'] / other['MB']:.0%}"}  # fmt: skip
+            rows.append(row)
+    return markdown(rows)
+
+
+def imports(results: dict[str, Any]) -> str:
+    return markdown([{f"import {name}": f"{seconds:.2f} s" for name, seconds in results["import"].items()}])
+
+
+def named(results: dict[str, Any]) -> dict[str, str]:
+    """The tables that documents show."""
+    return {
+        "machine": facts(results["conditions"] | limits(results["ladder"])),
+        "means": means(results["conv2d"]),
+        "training": training(results),
+        "imports": imports(results),
+        "scaling": scaling(results["conv2d"]),
+        "rungs": rungs(results["ladder"]),
+    }
+
+
+def document(results: dict[str, Any]) -> str:
+    """All of them, on one page."""
+    tables = named(results)
+    return f"""# What `make bench` measured
+
+How it is measured is said in benchmarks/turns.py, what is measured in the file that each section names. A ratio above 1
+is a library that is faster than PyTorch.
+
+{tables["machine"]}
+
+## Convolutions: conv2d.py
+
+![PyTorch's time divided by minigrad's, by shape](ratios.png)
+
+{tables["means"]}
+
+{tables["scaling"]}
+
+## Training: lenet.py, vgg.py, edge.py
+
+{tables["training"]}
+
+Seconds beyond those that Python takes to start:
+
+{tables["imports"]}
+
+## The ladder: ladder.py
+
+![GFLOP/s by rung](rungs.png)
+
+![GFLOP/s over arithmetic intensity](roofline.png)
+
+## Every shape: conv2d.py
+
+{every_shape(results["conv2d"])}
+
+## Every rung: ladder.py
+
+One thread unless said otherwise; GFLOP/s of the three maps together; errors are norms of the difference over norms,
+against float64. `*` is what minigrad takes by itself.
+
+{every_rung(results["ladder"])}
+"""
