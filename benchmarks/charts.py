@@ -113,8 +113,9 @@ def save_roofline(file: Path, results: dict[str, Any]) -> None:
         for where, style in (("memory", "-"), ("second-level cache", "--")):
             bandwidth = machine[where.rpartition(" ")[2]]
             axes.plot([left, peak / bandwidth, right], [left * bandwidth, peak, peak], style, color=INK, linewidth=1.3)
-            axes.text(left * 1.1, left * 1.25 * bandwidth, f"{where}, {bandwidth:.0f} GB/s", fontsize=9,
-                      rotation=math.degrees(math.atan(bandwidth)), rotation_mode="anchor", transform_rotates_text=True)
+            x, y = left * 1.1, left * bandwidth * 1.3  # a little above the line, and parallel to it
+            axes.text(x, y, f"{where}, {bandwidth:.0f} GB/s", fontsize=9, rotation=math.degrees(math.atan(y / x)),
+                      rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
         axes.annotate(f"peak of one thread\n{peak:.0f} GFLOP/s", (left, peak), (5, 6), va="bottom", **note)
         for rung, (colour, marker) in RUNGS.items():
             its = [row for row in rows if row["rung"] == rung]

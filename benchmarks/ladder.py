@@ -6,8 +6,8 @@
 On each shape each rung that can do it computes the three maps (y, dx and dw) with one thread and each instruction set
 that the machine has; the rung that minigrad takes by itself does so with all threads, too. Times are medians, and an
 error is the norm of the difference over the norm, against float64. `peak` is how many multiplications and additions one
-thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. docs/ladder.md says what
-the numbers mean.
+thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. What the numbers mean
+is said in docs/ladder.md.
 """
 
 import argparse
