@@ -37,9 +37,9 @@ SETTINGS = [":threads=1", ":dtype=float64", ":batches=2"]  # what minigrad's and
 
 def measure_conv2d(quick: bool) -> Any:
     contenders = [device for device in conv2d.INSTALLED if device != "opencl"]
-    contenders += [device + setting for device in ("cpu", "torch") if device in contenders for setting in SETTINGS]
     if quick:
-        return conv2d.compare(contenders, QUICK, rounds=1, seconds=0.001)
+        return conv2d.compare([*contenders, "cpu:threads=1"], QUICK, rounds=1, seconds=0.001)
+    contenders += [device + setting for device in ("cpu", "torch") if device in contenders for setting in SETTINGS]
     return conv2d.compare(contenders, list(CASES), rounds=5, seconds=0.05)
 
 

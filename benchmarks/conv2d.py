@@ -3,6 +3,7 @@
     python benchmarks/conv2d.py                                    # on all shapes
     python benchmarks/conv2d.py --contenders cpu torch --shapes lenet-1 resnet-64 --rounds 5
     python benchmarks/conv2d.py --contenders cpu cpu:threads=1 torch:dtype=float64 cpu:batches=2
+    python benchmarks/conv2d.py --contenders opencl:batches=16 torch-cuda:batches=16                  # a GPU
 
 A contender is a device, and what is special about it: of which type the numbers are, how many threads work, or how many
 batches are in the batch. In its turn (turns.py) it does every shape and both passes: one step to warm up, then steps
@@ -27,7 +28,7 @@ from shapes import CASES
 from turns import USABLE, measure, take_turns, turn
 
 PASSES = {"forward": 1, "both": 3}  # and how many of the three maps it computes
-INSTALLED = [device for device, module in NEEDS.items() if find_spec(module)]
+INSTALLED = [device for device, module in NEEDS.items() if find_spec(module) and device != "torch-cuda"]
 
 Times = dict[str, dict[str, float]]  # seconds, by shape and pass
 
@@ -50,7 +51,7 @@ class Contender(NamedTuple):
 
 def turn_here(contender: Contender, shapes: list[str], seconds: float) -> Times:
     """One contender's turn, in this process."""
-    if contender.device == "torch":
+    if contender.device.startswith("torch"):
         import_module("torch").set_num_threads(contender.threads)
     times: Times = {}
     for shape in shapes:

@@ -10,10 +10,10 @@ from shapes import Case, pair
 Step = Callable[[], object]
 
 # By device the module that it needs, and what the tables call it.
-NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "jax": "jax",
-         "mygrad": "mygrad"}  # fmt: skip
-TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2col", "torch": "PyTorch", "jax": "JAX",
-          "mygrad": "MyGrad"}  # fmt: skip
+NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "torch-cuda": "torch",
+         "jax": "jax", "mygrad": "mygrad"}  # fmt: skip
+TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2col", "torch": "PyTorch",
+          "torch-cuda": "PyTorch, CUDA", "jax": "JAX", "mygrad": "MyGrad"}  # fmt: skip
 
 
 def can(device: str, case: Case) -> bool:
@@ -28,8 +28,12 @@ def steps(device: str, case: Case, dtype: str) -> dict[str, Step]:
     makers = {"numpy": _numpy_steps, "jax": _jax_steps, "mygrad": _mygrad_steps}
     if device in makers:
         return makers[device](case, *arrays)
-    library = importlib.import_module("torch" if device == "torch" else "minigrad")
-    return _autograd_steps(library, "cpu" if device == "torch" else device, case, *arrays)
+    library, _, place = device.partition("-")
+    if library != "torch":
+        return _autograd_steps(importlib.import_module("minigrad"), device, case, *arrays)
+    torch = importlib.import_module("torch")
+    torch.backends.cudnn.allow_tf32 = False  # float32, as elsewhere
+    return _autograd_steps(torch, place or "cpu", case, *arrays)
 
 
 def _autograd_steps(library: Any, device: str, case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
@@ -39,7 +43,7 @@ def _autograd_steps(library: Any, device: str, case: Case, x: Any, w: Any, dy: A
     parameters = (None, *case[2:])  # no bias
 
     def wait(result: Any) -> None:
-        if device == "opencl":  # work is queued there: read one element of the last result
+        if device in ("opencl", "cuda"):  # work is queued there: read one element of the last result
             result.detach()[0, 0, 0, 0].item()
 
     def forward() -> None:

@@ -18,9 +18,12 @@ MAPS = {"forward": 1, "both": 3}  # how many of the three maps a pass computes
 # --- conv2d.py -----------------------------------------------------------------------------------------------
 
 
-def plain(times: dict[str, Times]) -> dict[str, Times]:
-    """Contenders under the usual conditions; the others have settings behind a colon."""
-    return {contender: its for contender, its in times.items() if ":" not in contender}
+def alike(times: dict[str, Times]) -> tuple[dict[str, Times], str]:
+    """By device the contenders that were measured as the first one was; and the one with which they are compared."""
+    parts = {contender: contender.partition(":") for contender in times}
+    usual = next(iter(parts.values()))[2]
+    found = {device: times[contender] for contender, (device, _, settings) in parts.items() if settings == usual}
+    return found, next((each for each in ("torch", "torch-cuda", "numpy") if each in found), next(iter(found)))
 
 
 def ratios(times: dict[str, Times], contender: str, other: str, which: str) -> dict[str, float]:
@@ -31,13 +34,12 @@ def ratios(times: dict[str, Times], contender: str, other: str, which: str) -> d
 
 def means(times: dict[str, Times]) -> str:
     """Geometric means over the shapes, and the worst of them, beside PyTorch (or NumPy, where that is missing)."""
-    contenders = plain(times)
-    yardstick = next((each for each in ("torch", "numpy") if each in contenders), next(iter(contenders)))
+    times, yardstick = alike(times)
     rows = []
-    for contender in contenders:
-        row = {f"x {TITLES[yardstick]}": TITLES[contender]}
+    for device in [each for each in times if each != yardstick] or [yardstick]:
+        row = {f"x {TITLES[yardstick]}": TITLES[device]}
         for which in MAPS:
-            found = ratios(times, contender, yardstick, which)
+            found = ratios(times, device, yardstick, which)
             worst = min(found, key=lambda shape: found[shape])
             row |= {which: statistics.geometric_mean(found.values()), f"worst {which}": f"{cell(found[worst])} {worst}"}
         rows.append(row)
@@ -45,16 +47,17 @@ def means(times: dict[str, Times]) -> str:
 
 
 def every_shape(times: dict[str, Times]) -> str:
+    batches = next((int(each[8:]) for each in next(iter(times)).split(":") if each.startswith("batches=")), 1)
+    times, yardstick = alike(times)
     rows = []
     for shape in next(iter(times.values())):
-        for contender, its in plain(times).items():
-            row: dict[str, Any] = {"shape": shape, "library": TITLES[contender]}
-            for which, maps in MAPS.items() if shape in its else ():
-                seconds = its[shape][which]
+        for device in [device for device, its in times.items() if shape in its]:
+            row: dict[str, Any] = {"shape": shape, "library": TITLES[device]}
+            for which, maps in MAPS.items():
+                seconds = times[device][shape][which]
                 row[f"{which} ms"] = seconds * 1e3
-                row[f"{which} GFLOP/s"] = maps * CASES[shape].geometry().flops / seconds * 1e-9
-                if "torch" in times:
-                    row[f"{which} x PyTorch"] = times["torch"][shape][which] / seconds
+                row[f"{which} GFLOP/s"] = maps * batches * CASES[shape].geometry().flops / seconds * 1e-9
+                row[f"{which} x {TITLES[yardstick]}"] = times[yardstick][shape][which] / seconds
             rows.append(row)
     return markdown(rows)
 
