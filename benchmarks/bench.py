@@ -32,15 +32,14 @@ from turns import USABLE, run, take_turns, timed
 HERE = Path(__file__).parent
 KEPT = HERE / "results"
 TEXTS = [HERE.parent / "README.md", HERE.parent / "docs" / "ladder.md"]
-SETTINGS = [":threads=1", ":dtype=float64", ":batches=2"]  # what minigrad's and PyTorch's times are also taken with
+SETTINGS = ["cpu:threads=1", "cpu:dtype=float64", "cpu:batches=2"]  # with which minigrad's times are taken, too
 
 
 def measure_conv2d(quick: bool) -> Any:
     contenders = [device for device in conv2d.INSTALLED if device != "opencl"]
     if quick:
-        return conv2d.compare([*contenders, "cpu:threads=1"], QUICK, rounds=1, seconds=0.001)
-    contenders += [device + setting for device in ("cpu", "torch") if device in contenders for setting in SETTINGS]
-    return conv2d.compare(contenders, list(CASES), rounds=5, seconds=0.05)
+        return conv2d.compare(contenders + SETTINGS[:1], QUICK, rounds=1, seconds=0.001)
+    return conv2d.compare(contenders + SETTINGS, list(CASES), rounds=5, seconds=0.05)
 
 
 def measure_ladder(quick: bool) -> Any:

@@ -13,12 +13,12 @@ Step = Callable[[], object]
 NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "torch-cuda": "torch",
          "jax": "jax", "mygrad": "mygrad"}  # fmt: skip
 TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2col", "torch": "PyTorch",
-          "torch-cuda": "PyTorch, CUDA", "jax": "JAX", "mygrad": "MyGrad"}  # fmt: skip
+          "torch-cuda": "PyTorch, CUDA", "jax": "JAX", "mygrad": "MyGrad", "capture": "minigrad, captured"}  # fmt: skip
 
 
 def can(device: str, case: Case) -> bool:
-    """MyGrad's conv_nd knows no groups."""
-    return device != "mygrad" or case.groups == 1
+    """MyGrad's conv_nd knows no groups, and refuses a stride that cuts off a remainder; the others can do everything."""
+    return device != "mygrad" or case.groups == case.stride == 1
 
 
 def steps(device: str, case: Case, dtype: str) -> dict[str, Step]:

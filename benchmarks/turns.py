@@ -56,14 +56,13 @@ def timed(step: Callable[[], object]) -> float:
 
 
 def measure(step: Callable[[], object], seconds: float) -> float:
-    """Seconds that a step takes: the median of at least three and `seconds` of them, after one to warm up.
+    """Seconds that a step takes, after one to warm up: the median of at least three and of `seconds` of them.
 
-    If the first alone takes five times as long as that, it counts.
+    One that takes five times as long as that counts alone.
     """
-    first, times = timed(step), list[float]()
-    if first > 5 * seconds:
-        return first
+    step()
+    times = [timed(step)]
     end = time.perf_counter() + seconds
-    while len(times) < 3 or time.perf_counter() < end:
+    while times[0] < 5 * seconds and (len(times) < 3 or time.perf_counter() < end):
         times.append(timed(step))
     return statistics.median(times)

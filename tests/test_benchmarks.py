@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -74,13 +75,19 @@ def test_a_turn_is_a_process_with_so_many_threads() -> None:
     assert process != os.getpid()
 
 
-def test_a_slow_step_is_done_once_and_a_fast_one_at_least_four_times() -> None:
+def test_a_step_is_warmed_up_and_a_slow_one_timed_once() -> None:
     turns, calls = load("turns"), []
-    assert turns.measure(lambda: calls.append(0), 0.0005) < 0.0005
+
+    def step() -> None:
+        calls.append(0)
+        if len(calls) == 1:
+            time.sleep(0.05)  # such as a compiler takes
+
+    assert turns.measure(step, 0.005) < 0.02
     assert len(calls) >= 4
     calls.clear()
     turns.measure(lambda: calls.append(0), -1.0)
-    assert len(calls) == 1
+    assert len(calls) == 2
 
 
 def test_marked_tables_are_replaced_and_nothing_else(tmp_path: Path) -> None:
