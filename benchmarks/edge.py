@@ -30,7 +30,7 @@ def image_and_edges() -> tuple[Any, Any]:
     return image, image[..., :-1] - image[..., 1:]
 
 
-def eager_step(library: Any) -> Callable[[], Any]:
+def eager_step(library: Any, capture: bool = False) -> Callable[[], Any]:
     """minigrad and PyTorch."""
     library.manual_seed(0)
     X, Y = map(library.tensor, image_and_edges())
@@ -44,7 +44,7 @@ def eager_step(library: Any) -> Callable[[], Any]:
         optimizer.step()
         return loss
 
-    return step
+    return library.capture(step, layer.parameters()) if capture else step
 
 
 def jax_step() -> Callable[[], Any]:
@@ -76,9 +76,7 @@ def turn_here(contender: str) -> float:
     if contender == "jax":
         step = jax_step()
     else:
-        step = eager_step(import_module("torch" if contender == "torch" else "minigrad"))
-    if contender == "capture":
-        step = minigrad.capture(step)
+        step = eager_step(import_module("torch" if contender == "torch" else "minigrad"), contender == "capture")
 
     def hundred() -> None:
         for _ in range(100):

@@ -17,7 +17,7 @@ TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2c
 
 
 def can(device: str, case: Case) -> bool:
-    """MyGrad's conv_nd knows no groups, and refuses a stride that cuts off a remainder; the others can do everything."""
+    """MyGrad's conv_nd knows no groups, and refuses strides that cut off a remainder; the others can do everything."""
     return device != "mygrad" or case.groups == case.stride == 1
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -92,11 +93,21 @@ def test_a_step_is_warmed_up_and_a_slow_one_timed_once() -> None:
 
 def test_marked_tables_are_replaced_and_nothing_else(tmp_path: Path) -> None:
     tables, document = load("tables"), tmp_path / "page.md"
-    document.write_text("before\n<!-- table: one -->\nold\n<!-- end -->\nbetween\n<!-- table: two -->\n<!-- end -->\n")
-    named = {"one": tables.markdown([{"a": 1.0}, {"b": 0.00012}]), "two": r"\1", "three": "unused"}
+    page = "before\n<!-- table: one -->\n{}<!-- end -->\nbetween\n<!-- table: two -->\n{}<!-- end -->\n"
+    document.write_text(page.format("old\n", ""))
+    one = "| a    | b       |\n| ---- | ------- |\n| 1.00 |         |\n|      | 1.2e-04 |"
+    assert tables.markdown([{"a": 1.0}, {"b": 0.00012}]) == one
     for _ in range(2):  # once more changes nothing
-        tables.fill(document, named)
-        assert document.read_text() == (
-            "before\n<!-- table: one -->\n\n| a    | b       |\n| ---- | ------- |\n| 1.00 |         |\n|      | 1.2e-04 |\n\n"
-            "<!-- end -->\nbetween\n<!-- table: two -->\n\n\\1\n\n<!-- end -->\n"
-        )
+        tables.fill(document, {"one": one, "two": r"\1", "three": "unused"})
+        assert document.read_text() == page.format(f"\n{one}\n\n", "\n\\1\n\n")
+
+
+def test_documents_mark_only_tables_that_there_are() -> None:
+    *_, source = (FOLDER / "report.py").read_text(encoding="utf-8").partition("def named(")
+    there = re.findall(r'^        "(\w+)":', source, re.MULTILINE)
+    for document in (FOLDER.parent / "README.md", FOLDER.parent / "docs" / "ladder.md"):
+        text = document.read_text(encoding="utf-8")
+        marked = re.findall(r"<!-- table: (\w+) -->\n", text)
+        assert marked
+        assert set(marked) <= set(there)
+        assert text.count("<!-- end -->") == len(marked)
