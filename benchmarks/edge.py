@@ -16,11 +16,12 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from libraries import TITLES
 from turns import measure, take_turns, turn
 
 import minigrad
 
-CONTENDERS = ["minigrad", *["capture"] * hasattr(minigrad, "capture"), *filter(find_spec, ["torch", "jax"])]
+CONTENDERS = ["cpu", *["capture"] * hasattr(minigrad, "capture"), *filter(find_spec, ["torch", "jax"])]
 LR = 0.03
 
 
@@ -85,8 +86,8 @@ def turn_here(contender: str) -> float:
     return measure(hundred, 1.0) / 100
 
 
-def compare(rounds: int) -> dict[str, float]:
-    """Seconds for a step, by contender."""
+def compare(rounds: int) -> dict[str, dict[str, float]]:
+    """{"seconds"} for a step, by contender."""
     return take_turns({each: functools.partial(turn, [__file__, "--turn", each], 1) for each in CONTENDERS}, rounds)
 
 
@@ -96,10 +97,10 @@ def main() -> None:
     parser.add_argument("--turn", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
-        print(json.dumps(turn_here(options.turn)))
+        print(json.dumps({"seconds": turn_here(options.turn)}))
         return
-    for contender, seconds in compare(options.rounds).items():
-        print(f"{contender:10} {seconds * 1e6:7.1f} us")
+    for contender, found in compare(options.rounds).items():
+        print(f"{TITLES[contender]:20} {found['seconds'] * 1e6:7.1f} us")
 
 
 if __name__ == "__main__":
