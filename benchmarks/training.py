@@ -17,8 +17,8 @@ from importlib.util import find_spec
 
 from turns import USABLE, take_turns, turn
 
-NEEDS = {"cpu": "minigrad_ext.conv2d", "opencl": "pyopencl", "torch": "torch"}
-INSTALLED = [device for device, module in NEEDS.items() if find_spec(module.partition(".")[0])]
+NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "torch": "torch"}
+INSTALLED = [device for device, module in NEEDS.items() if find_spec(module)]
 
 
 def turn_here(prepare, device, options):
