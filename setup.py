@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+KERNELS = ["direct", "loops", "machine", "pool"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
 
@@ -33,15 +35,23 @@ class BuildExt(build_ext):
         super().build_extensions()
 
 
+def kernels(name: str) -> Extension:
+    """minigrad_ext/<name>.pyx, which may include the headers beside it.
 
-def extension(name: str) -> Extension:
-    """abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones."""
-    macros = [("Py_LIMITED_API", "0x030B0000")]
-    return Extension(f"minigrad_ext.{name}", [f"minigrad_ext/{name}.pyx"], define_macros=macros, py_limited_api=True)
+    abi3: compiled against the stable ABI of Python 3.11, one binary serves that version and all later ones.
+    """
+    return Extension(
+        f"minigrad_ext.{name}",
+        [f"minigrad_ext/{name}.pyx"],
+        include_dirs=["minigrad_ext"],
+        depends=[str(header) for header in Path("minigrad_ext").glob("*.h")],
+        define_macros=[("Py_LIMITED_API", "0x030B0000")],
+        py_limited_api=True,
+    )
 
 
 setup(
-    ext_modules=cythonize([extension("conv2d"), extension("pool")], build_dir="build/cython", language_level=3),
+    ext_modules=cythonize([kernels(name) for name in KERNELS], build_dir="build/cython", language_level=3),
     cmdclass={"build_ext": BuildExt},
     options={
         "bdist_wheel": {"py_limited_api": "cp311"},

@@ -1,25 +1,19 @@
-"""CPU: the reference back end with faster ways to do what takes most time. Convolutions are in minigrad_ext/conv2d.pyx.
+"""CPU: the reference back end with faster ways to do what takes most time. The fast kernels are in minigrad_ext."""
 
-The kernels want C-contiguous arrays of one dtype, and the columns of x sorted by their remainder mod stride; both are
-settled here. They write into arrays that are allocated here, where a size that does not fit raises MemoryError.
-"""
+from math import prod
 
 import numpy as np
 
+from minigrad.backends import ladder
 from minigrad.backends.base import HostArray
 from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.ladder import choose as choose
+from minigrad.backends.ladder import instruction_sets as instruction_sets
+from minigrad.backends.ladder import peak as peak
+from minigrad.backends.ladder import use as use
 from minigrad.backends.reference import Reference
-from minigrad.backends.threads import get_num_threads, waiting_asleep
 
-try:
-    with waiting_asleep():
-        from minigrad_ext import conv2d as kernels
-except ImportError as error:
-    raise ImportError(
-        f'device "cpu" needs the compiled extension minigrad_ext.conv2d, which cannot be imported ({error}). '
-        "Build it with `pip install .` (or `python setup.py build_ext --inplace`) in the checkout, which needs a C "
-        'compiler; or do without: device="reference" computes the same, slowly, in plain Python.'
-    ) from error
+_SMALL = 1 << 18  # multiplications of a matrix product, below which NumPy does them in this thread, and as fast
 
 
 class CPU(Reference):
@@ -32,53 +26,25 @@ class CPU(Reference):
         other = y.view(bits)
         return np.asarray(((x.view(bits) ^ other) & mask) ^ other).view(x.dtype)
 
+    def matmul(self, x: HostArray, y: HostArray) -> HostArray:
+        if x.dtype.kind != "f" or x.shape[-2] * x.shape[-1] * y.shape[-1] <= _SMALL:
+            return super().matmul(x, y)
+        z = np.empty((*x.shape[:-1], y.shape[-1]), x.dtype)
+        matrices = prod(x.shape[:-2])
+        for one, other, result in zip(_stacked(x, matrices), _stacked(y, matrices), _stacked(z, matrices), strict=True):
+            ladder.multiply(one, other, result)
+        return z
+
     def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
-        y = np.empty(geometry.y_shape, x.dtype)
-        kernels.conv2d(_sorted_columns(x, geometry), np.ascontiguousarray(w), y, geometry, get_num_threads())
-        return y
+        return ladder.convolve("conv2d", x, w, np.empty(geometry.y_shape, x.dtype), geometry)
 
     def conv2d_input_grad(self, y: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
-        remainders, length = _remainders(geometry)
-        x = np.empty((*geometry.x_shape[:3], remainders * length), y.dtype)
-        kernels.conv2d_input_grad(np.ascontiguousarray(y), np.ascontiguousarray(w), x, geometry, get_num_threads())
-        return _unsorted_columns(x, geometry)
+        return ladder.convolve("conv2d_input_grad", y, w, np.empty(geometry.x_shape, y.dtype), geometry)
 
     def conv2d_weight_grad(self, x: HostArray, y: HostArray, geometry: ConvGeometry) -> HostArray:
-        w = np.zeros(geometry.w_shape, x.dtype)  # the kernel adds to it
-        x = _sorted_columns(x, geometry)
-        kernels.conv2d_weight_grad(x, np.ascontiguousarray(y), w, geometry, get_num_threads())
-        return w
+        return ladder.convolve("conv2d_weight_grad", x, y, np.empty(geometry.w_shape, x.dtype), geometry)
 
 
-def _remainders(geometry: ConvGeometry) -> tuple[int, int]:
-    """How many remainders k mod stride the columns k of x have, and how many columns the most frequent of them."""
-    width, stride = geometry.x_shape[3], geometry.stride[1]
-    return min(stride, width), -(-width // stride)
-
-
-def _sorted_columns(x: HostArray, geometry: ConvGeometry) -> HostArray:
-    """x with its columns in the order 0, s, 2s ..., 1, s + 1 ... for a stride s: what one tap meets is contiguous.
-
-    Remainders that have a column less than the others end with one that nobody reads, so that all take the same space.
-    """
-    remainders, length = _remainders(geometry)
-    if remainders <= 1 or length == 1:  # sorted already
-        return np.ascontiguousarray(x)
-    rows = np.empty((*x.shape[:3], remainders, length), x.dtype)
-    for remainder in range(remainders):
-        columns = x[..., remainder :: geometry.stride[1]]
-        rows[..., remainder, : columns.shape[3]] = columns
-    return rows.reshape(*x.shape[:3], remainders * length)
-
-
-def _unsorted_columns(rows: HostArray, geometry: ConvGeometry) -> HostArray:
-    """The inverse of _sorted_columns."""
-    remainders, length = _remainders(geometry)
-    if remainders <= 1 or length == 1:
-        return rows
-    rows = rows.reshape(*rows.shape[:3], remainders, length)
-    x = np.empty(geometry.x_shape, rows.dtype)
-    for remainder in range(remainders):
-        columns = x[..., remainder :: geometry.stride[1]]
-        columns[...] = rows[..., remainder, : columns.shape[3]]
-    return x
+def _stacked(x: HostArray, matrices: int) -> HostArray:
+    """The matrices of x one after the other."""
+    return x.reshape(matrices, *x.shape[-2:])

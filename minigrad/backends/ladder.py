@@ -1,0 +1,96 @@
+"""The ladder: the ways in which the CPU computes convolutions, from plain loops to fast ones, and which is taken when.
+
+A rung is a module of minigrad_ext with the three maps of ops/conv.py:
+
+    loops       plain loops, which say what the others must compute
+    direct      copies what a kernel sees into small matrices, and multiplies these in registers
+    winograd    3 x 3 kernels with fewer multiplications, float32
+
+`choose` picks; `use` forces a rung, or an instruction set, to compare them. docs/ladder.md climbs it step by step.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.base import HostArray
+from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.threads import get_num_threads, waiting_asleep
+
+try:
+    with waiting_asleep():
+        from minigrad_ext import direct, loops, machine
+except ImportError as error:
+    raise ImportError(
+        f'device "cpu" needs the compiled extension minigrad_ext, which cannot be imported ({error}). '
+        "Build it with `pip install .` (or `python setup.py build_ext --inplace`) in the checkout, which needs a C "
+        'compiler; or do without: device="reference" computes the same, slowly, in plain Python.'
+    ) from error
+
+RUNGS = {"loops": loops, "direct": direct}
+_SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
+_SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
+
+_rung: ContextVar[str | None] = ContextVar("rung", default=None)
+_set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
+
+
+def choose(geometry: ConvGeometry, dtype: Any) -> str:
+    """The name of the rung that convolutions of this geometry and dtype take by themselves."""
+    reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
+             zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
+    if geometry.flops <= _SMALL or max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
+        return "loops"  # which need no space, neither for small convolutions nor for sprawling ones
+    return "direct"
+
+
+def instruction_sets() -> tuple[str, ...]:
+    """The instruction sets that this machine has, slowest first; the last is used."""
+    return tuple([machine.INSTRUCTION_SETS[number] for number in _SETS])
+
+
+@contextmanager
+def use(rung: str | None = None, instructions: str | None = None) -> Iterator[None]:
+    """Inside `with use("direct"):` this thread's convolutions on the CPU take that rung, if None the one that `choose`
+    names; and products use that instruction set: "baseline", "avx2" or "avx512".
+
+    Results differ in their last digits from rung to rung, those of "winograd" in about two digits more; "direct" is
+    exact to rounding. A rung that cannot do a convolution raises ValueError when it is to do it.
+    """
+    if rung is not None and rung not in RUNGS:
+        raise ValueError(f"use: rung={rung!r} is not one of {', '.join(map(repr, RUNGS))}.")
+    if instructions is not None and instructions not in instruction_sets():
+        raise ValueError(f"use: instructions={instructions!r} must be one of those that this machine has: "
+                         f"{', '.join(map(repr, instruction_sets()))}.")
+    number = _set.get() if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
+    rung_before, set_before = _rung.set(rung), _set.set(number)
+    try:
+        yield
+    finally:
+        _rung.reset(rung_before)
+        _set.reset(set_before)
+
+
+def peak(dtype: Any = np.float32) -> float:
+    """What one thread can do at most, in GFLOP/s: measured, with multiplications and additions in registers alone."""
+    return float(machine.peak(_set.get(), np.dtype(dtype) == np.float64))
+
+
+def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
+    """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
+    rung = _rung.get() or choose(geometry, a.dtype)
+    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
+    if not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
+        getattr(loops, name)(*arguments)
+    return result
+
+
+def multiply(x: HostArray, y: HostArray, result: HostArray) -> HostArray:
+    """result = x y, for matrices."""
+    if y.itemsize not in y.strides or min(*x.strides, *y.strides) < 0:
+        y = np.ascontiguousarray(y)
+    direct.matmul(x, y, result, get_num_threads(), _set.get())
+    return result

@@ -1,0 +1,125 @@
+/* The kernels of tile.h (and winograd.h), compiled for each instruction set and number type; which set is used is chosen at
+   run time, so one binary serves old processors and makes the most of new ones.
+
+       set          registers          compiled for
+       BASELINE     16 or 32 x 16 bytes   whatever the compiler is told to compile for: SSE2, NEON, one number at a time
+       AVX2         16 x 32 bytes      x86-64 with fused multiply-add, since about 2013
+       AVX512       32 x 64 bytes      x86-64 servers since about 2017, Zen 4
+
+   After this, Cython sees functions whose first argument is the set: tile_float(set, ...), tile_double(set, ...) and so on.
+*/
+#ifndef MINIGRAD_INSTRUCTIONS_H
+#define MINIGRAD_INSTRUCTIONS_H
+
+#include <stddef.h>
+#include <string.h>
+
+enum { BASELINE, AVX2, AVX512, SETS };
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define SEVERAL_SETS 1
+#endif
+
+/* What follows until END is compiled for another instruction set. */
+#ifdef __clang__
+#define BEGIN(set) _Pragma(STRING(clang attribute push(__attribute__((target(set))), apply_to = function)))
+#define END _Pragma("clang attribute pop")
+#else
+#define BEGIN(set) _Pragma("GCC push_options") _Pragma(STRING(GCC target(set)))
+#define END _Pragma("GCC pop_options")
+#endif
+#define STRING(text) #text
+
+#define REAL float
+#define NAME(f) f##_float_baseline
+#define BYTES 16
+#ifdef __aarch64__
+#define ROWS 8
+#else
+#define ROWS 4
+#endif
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(f) f##_double_baseline
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#undef BYTES
+#undef ROWS
+
+#ifdef SEVERAL_SETS
+
+BEGIN("avx2,fma")
+#define BYTES 32
+#define ROWS 4
+#define REAL float
+#define NAME(f) f##_float_avx2
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(f) f##_double_avx2
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#undef BYTES
+#undef ROWS
+END
+
+BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
+#define BYTES 64
+#define ROWS 8
+#define REAL float
+#define NAME(f) f##_float_avx512
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(f) f##_double_avx512
+#include "kernels.h"
+#undef REAL
+#undef NAME
+#undef BYTES
+#undef ROWS
+END
+
+#endif
+
+/* Whether this machine has the instructions of a set. */
+static inline int has_instructions(int set)
+{
+#ifdef SEVERAL_SETS
+    if (set == AVX2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (set == AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && has_instructions(AVX2);
+#endif
+    return set == BASELINE;
+}
+
+/* f_float(set, ...) and f_double(set, ...): f of the set. */
+#ifdef SEVERAL_SETS
+#define CHOOSE(f, type, set, ...) \
+    ((set) == AVX512 ? f##_##type##_avx512(__VA_ARGS__) : (set) == AVX2 ? f##_##type##_avx2(__VA_ARGS__) \
+                     : f##_##type##_baseline(__VA_ARGS__))
+#else
+#define CHOOSE(f, type, set, ...) f##_##type##_baseline(__VA_ARGS__)
+#endif
+
+#define tile_float(set, ...) CHOOSE(tile, float, set, __VA_ARGS__)
+#define tile_double(set, ...) CHOOSE(tile, double, set, __VA_ARGS__)
+#define dot_float(set, ...) CHOOSE(dot, float, set, __VA_ARGS__)
+#define dot_double(set, ...) CHOOSE(dot, double, set, __VA_ARGS__)
+#define copy_float(set, ...) CHOOSE(copy, float, set, __VA_ARGS__)
+#define copy_double(set, ...) CHOOSE(copy, double, set, __VA_ARGS__)
+#define pick_float(set, ...) CHOOSE(pick, float, set, __VA_ARGS__)
+#define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
+#define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
+#define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
+#define multiply_adds_float(set, ...) CHOOSE(multiply_adds, float, set, __VA_ARGS__)
+#define multiply_adds_double(set, ...) CHOOSE(multiply_adds, double, set, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,73 @@
+"""The kernels of tile.h as Cython sees them: for float and double under one name, `set` being the instruction set."""
+
+ctypedef fused real:
+    float
+    double
+
+cdef extern from "instructions.h" nogil:
+    int BASELINE, AVX2, AVX512
+    bint has_instructions(int set)
+    void tile_float(int set, const float *w, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, float *out,
+                    Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
+    void tile_double(int set, const double *w, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, double
+                     *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
+    void dot_float(int set, const float *y, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
+                   size, float *out)
+    void dot_double(int set, const double *y, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
+                    size, double *out)
+    void copy_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t planes,
+                    Py_ssize_t size)
+    void copy_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t planes,
+                     Py_ssize_t size)
+    void pick_float(int set, float *out, const float *x, Py_ssize_t stride, Py_ssize_t size)
+    void pick_double(int set, double *out, const double *x, Py_ssize_t stride, Py_ssize_t size)
+    void transpose_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t rows,
+                         Py_ssize_t columns)
+    void transpose_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t rows,
+                          Py_ssize_t columns)
+    double multiply_adds_float(int set, Py_ssize_t count)
+    double multiply_adds_double(int set, Py_ssize_t count)
+
+
+cdef inline void tile(
+    int set, const real *w, const real *x, const Py_ssize_t *offset, Py_ssize_t terms, real *out, Py_ssize_t out_row,
+    Py_ssize_t rows, Py_ssize_t columns, bint fresh,
+) noexcept nogil:
+    if real is float:
+        tile_float(set, w, x, offset, terms, out, out_row, rows, columns, fresh)
+    else:
+        tile_double(set, w, x, offset, terms, out, out_row, rows, columns, fresh)
+
+
+cdef inline void dot(
+    int set, const real *y, const real *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t size, real *out,
+) noexcept nogil:
+    if real is float:
+        dot_float(set, y, x, offset, terms, size, out)
+    else:
+        dot_double(set, y, x, offset, terms, size, out)
+
+
+cdef inline void copy(
+    int set, real *out, Py_ssize_t out_row, const real *x, Py_ssize_t x_row, Py_ssize_t planes, Py_ssize_t size,
+) noexcept nogil:
+    if real is float:
+        copy_float(set, out, out_row, x, x_row, planes, size)
+    else:
+        copy_double(set, out, out_row, x, x_row, planes, size)
+
+
+cdef inline void pick(int set, real *out, const real *x, Py_ssize_t stride, Py_ssize_t size) noexcept nogil:
+    if real is float:
+        pick_float(set, out, x, stride, size)
+    else:
+        pick_double(set, out, x, stride, size)
+
+
+cdef inline void transpose(
+    int set, real *out, Py_ssize_t out_row, const real *x, Py_ssize_t x_row, Py_ssize_t rows, Py_ssize_t columns,
+) noexcept nogil:
+    if real is float:
+        transpose_float(set, out, out_row, x, x_row, rows, columns)
+    else:
+        transpose_double(set, out, out_row, x, x_row, rows, columns)

@@ -1,0 +1,2 @@
+/* The kernels that are compiled for each instruction set (instructions.h). */
+#include "tile.h"

@@ -1,0 +1,157 @@
+/* The kernel that all fast convolutions and matrix products here are made of, and what brings numbers into its shape.
+
+   instructions.h includes this file once for each instruction set and number type, which it names by the macros
+
+       REAL       float or double
+       BYTES      the size of a vector register; LANES numbers fit into one
+       ROWS       rows of `tile` that are computed at once: as many as keep the sums in registers
+       NAME(f)    the name of f for this instruction set and type
+
+   The vectors are GCC's and clang's "vector extensions": arithmetic on whole registers, written as on numbers. For other
+   compilers a vector is one number, and everything stays right.
+*/
+
+#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
+
+#ifdef __GNUC__
+typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
+#define INLINE static __forceinline
+#define UNROLL
+#endif
+
+#define VECTOR NAME(vector)
+
+/* `block` with literal numbers of rows and vectors: the loops over them are unrolled, and `sum` stays in registers. */
+INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
+                        ptrdiff_t out_row, int fresh, const int rows, const int vectors)
+{
+    VECTOR sum[8][3], column[3];
+    UNROLL for (int a = 0; a < rows; a++)
+        UNROLL for (int b = 0; b < vectors; b++)
+            sum[a][b] = (VECTOR){0};
+    for (ptrdiff_t k = 0; k < terms; k++) {
+        UNROLL for (int b = 0; b < vectors; b++)
+            column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
+        UNROLL for (int a = 0; a < rows; a++)
+            UNROLL for (int b = 0; b < vectors; b++)
+                sum[a][b] += w[8 * k + a] * column[b];
+    }
+    UNROLL for (int a = 0; a < rows; a++)
+        UNROLL for (int b = 0; b < vectors; b++) {
+            VECTOR *place = (VECTOR *)(out + a * out_row + b * LANES);
+            if (!fresh) sum[a][b] += *place;
+            *place = sum[a][b];
+        }
+}
+
+/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= 8,  q < columns
+
+   The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate for
+   it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors and
+   rows in twos, fours or eights: x must be readable up to the next multiple of LANES, out writable up to that and to row
+   8. */
+static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
+                       ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
+{
+    for (ptrdiff_t a = 0; a < rows; a += ROWS) {
+        const ptrdiff_t height = rows - a < ROWS ? rows - a : ROWS;
+        for (ptrdiff_t q = 0; q < columns; q += 3 * LANES) {
+            const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES;
+#define BLOCK(rows, vectors) NAME(block)(w + a, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
+#define BLOCKS(rows) (vectors > 2 ? BLOCK(rows, 3) : vectors > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
+            if (height > 4) BLOCKS(ROWS);
+            else if (height > 2) BLOCKS(4);
+            else if (height > 1) BLOCKS(2);
+            else BLOCKS(1);
+#undef BLOCK
+#undef BLOCKS
+        }
+    }
+}
+
+/* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are read
+   and written. */
+static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes, ptrdiff_t size)
+{
+    for (ptrdiff_t c = 0; c < planes; c++, out += out_row, x += x_row) {
+        ptrdiff_t j = 0;
+        for (; j + LANES <= size; j += LANES)
+            *(VECTOR *)(out + j) = *(const VECTOR *)(x + j);
+        /* The rest in pieces of 8, 4, 2 and 1: memcpy of a literal size is one or two instructions. */
+        if (LANES > 8 && (size & 8)) { memcpy(out + j, x + j, 8 * sizeof(REAL)); j += 8; }
+        if (LANES > 4 && (size & 4)) { memcpy(out + j, x + j, 4 * sizeof(REAL)); j += 4; }
+        if (LANES > 2 && (size & 2)) { memcpy(out + j, x + j, 2 * sizeof(REAL)); j += 2; }
+        if (LANES > 1 && (size & 1)) out[j] = x[j];
+    }
+}
+
+/* out[j] = x[j * stride]  for j < size. */
+static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdiff_t size)
+{
+    if (stride == 2)  /* a literal, for which compilers know a way with vectors */
+        for (ptrdiff_t j = 0; j < size; j++) out[j] = x[2 * j];
+    else
+        for (ptrdiff_t j = 0; j < size; j++) out[j] = x[stride * j];
+}
+
+/* `dot` for a literal number of terms. */
+INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size, REAL *out)
+{
+    VECTOR sum[8];
+    UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};
+    for (ptrdiff_t q = 0; q < size; q += LANES) {
+        const VECTOR factor = *(const VECTOR *)(y + q);
+        UNROLL for (int k = 0; k < terms; k++) sum[k] += factor * *(const VECTOR *)(x + offset[k] + q);
+    }
+    for (int k = 0; k < terms; k++) {
+        REAL total = 0;
+        for (ptrdiff_t lane = 0; lane < LANES; lane++) total += ((const REAL *)&sum[k])[lane];
+        out[k] += total;
+    }
+}
+
+/* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms;  size is a multiple of LANES. */
+static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
+{
+    ptrdiff_t k = 0;
+    for (; k + 8 <= terms; k += 8) NAME(dots)(y, x, offset + k, 8, size, out + k);
+    for (; k + 3 <= terms; k += 3) NAME(dots)(y, x, offset + k, 3, size, out + k);
+    for (; k < terms; k++) NAME(dots)(y, x, offset + k, 1, size, out + k);
+}
+
+/* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
+static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
+                            ptrdiff_t columns)
+{
+    ptrdiff_t a = 0;
+    for (; a + 8 <= rows; a += 8, out += 8, x += 8 * x_row)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            UNROLL for (int b = 0; b < 8; b++) out[j * out_row + b] = x[b * x_row + j];
+    for (; a < rows; a++, out++, x += x_row)
+        for (ptrdiff_t j = 0; j < columns; j++) out[j * out_row] = x[j];
+}
+
+/* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */
+static inline double NAME(multiply_adds)(ptrdiff_t count)
+{
+    VECTOR sum[ROWS][3];
+    const VECTOR factor = (VECTOR){0} + (REAL)0.999;
+    for (int a = 0; a < ROWS; a++)
+        for (int b = 0; b < 3; b++) sum[a][b] = (VECTOR){0} + (REAL)(3 * a + b);
+    for (ptrdiff_t k = 0; k < count; k++)
+        UNROLL for (int a = 0; a < ROWS; a++)
+            UNROLL for (int b = 0; b < 3; b++) sum[a][b] = sum[a][b] * factor + factor;
+    volatile REAL used = 0;  /* else the compiler would see that nobody reads them */
+    for (int a = 0; a < ROWS; a++)
+        for (int b = 0; b < 3; b++) used += *(const REAL *)&sum[a][b];
+    return 2.0 * ROWS * 3 * LANES * count;
+}
+
+#undef LANES
+#undef INLINE
+#undef UNROLL
+#undef VECTOR
