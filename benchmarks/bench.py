@@ -82,10 +82,10 @@ def main() -> None:
     options.results.mkdir(parents=True, exist_ok=True)
     file = options.results / "results.json"
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    conditions = tables.conditions() | {"threads": str(USABLE)}
     for part in options.only:
         print(part, file=sys.stderr, flush=True)
-        results[part] = PARTS[part](options.quick)
-        results["conditions"] = tables.conditions() | {"threads": str(USABLE)}
+        results |= {"conditions": conditions, part: PARTS[part](options.quick)}
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     write(results, options.results)
 

@@ -53,6 +53,7 @@ def conditions() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "compiler": first_line(r"^(.+)$", "cc", "--version"),
         "versions": ", ".join(versions),
+        "load before": f"{os.getloadavg()[0]:.2f} processes",
     }
 
 
