@@ -8,9 +8,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNELS = ["direct", "loops", "machine", "pool"]
+KERNELS = ["direct", "elementwise", "loops", "machine", "normalization", "optimizers", "pool", "window"]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-OPTIMISE = {"unix": ["-O3"], "msvc": ["/O2"]}
+OPTIMISE = {"unix": ["-O3", "-fno-math-errno"], "msvc": ["/O2"]}
 
 # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
 parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"

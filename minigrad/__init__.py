@@ -30,6 +30,7 @@ from minigrad.autograd import grad
 from minigrad.backends import get_backend
 from minigrad.backends import get_backend as device
 from minigrad.backends.threads import get_num_threads, set_num_threads
+from minigrad.capture import capture
 from minigrad.creation import (
     arange, as_tensor, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, get_default_device, linspace,
     ones, ones_like, set_default_device, tensor, zeros, zeros_like,
@@ -89,7 +90,7 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "matmul", "mm", "mv", "bmm", "dot", "outer",
     "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip",
     "cat", "concatenate", "stack", "split", "chunk", "unbind", "narrow", "select", "gather",
-    "no_grad", "inference_mode", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck",
+    "no_grad", "inference_mode", "enable_grad", "is_grad_enabled", "grad", "gradcheck", "gradgradcheck", "capture",
     "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device",
     "device", "get_backend",
     "corr2d",

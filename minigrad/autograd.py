@@ -12,10 +12,11 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
-from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad, node_of
+from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad
 
 _accumulation = threading.Lock()  # threads may share leaves; each adds to their .grad as a whole
 if hasattr(os, "register_at_fork"):  # taken for the fork: a child would wait forever for a thread that it has not got
@@ -28,18 +29,19 @@ def backward(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None], r
              create_graph: bool = False) -> None:
     """Adds the gradient of sum_k (outputs[k] * grad_outputs[k]).sum() to `.grad` of every leaf that requires grad."""
     seeds = _seeds(outputs, grad_outputs)
-    gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph), create_graph)
-    _accumulate([*gradients.items(), *retained], create_graph)
+    with _recording(create_graph):
+        gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph))
+        _accumulate([*gradients.items(), *retained], create_graph)
 
 
 def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> None:
     """Add each gradient to the `.grad` of its tensor."""
     for tensor, gradient in pairs:  # all are checked before one is written
-        if tensor.dtype != gradient.dtype or tensor.device is not gradient.device:
+        if tensor.device is not gradient.device or tensor.array.dtype != gradient.array.dtype:
             raise RuntimeError(f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on "
                                f"{gradient.device} and has become {tensor.dtype} on {tensor.device} since; convert it "
                                "before the forward pass, or after backward().")
-    with _accumulation, _recording(create_graph):
+    with _accumulation:
         for tensor, gradient in pairs:
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
                 continue
@@ -76,15 +78,17 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
             raise RuntimeError(f"grad: inputs[{position}] does not require grad; call requires_grad_() before using "
                                "it.")
     seeds = _seeds(outputs, grad_outputs)
-    wanted = {node_of(tensor) for tensor in inputs}
-    found, retained = _walk(outputs, seeds, wanted, _retain(retain_graph, create_graph), create_graph)
-    results = tuple(found.get(node_of(tensor)) for tensor in inputs)
+    nodes = [tensor._node() for tensor in inputs]
+    with _recording(create_graph):
+        found, retained = _walk(outputs, seeds, set(nodes), _retain(retain_graph, create_graph))
+    results = tuple([found.get(node) for node in nodes])
     for position, result in enumerate(results):
         if result is None and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on inputs[{position}] (shape "
                                f"{tuple(inputs[position].shape)}). Was it used through .detach(), .data, .numpy() or "
                                "under no_grad()? Say allow_unused=True to get None for it.")
-    _accumulate(retained, create_graph)
+    with _recording(create_graph):
+        _accumulate(retained, create_graph)
     return results
 
 
@@ -96,8 +100,11 @@ def _retain(retain_graph: bool | None, create_graph: bool) -> bool:
     return create_graph if retain_graph is None else retain_graph
 
 
+_on, _off = enable_grad(), no_grad()
+
+
 def _recording(create_graph: bool) -> SetGradMode:
-    return enable_grad() if create_graph else no_grad()
+    return _on if create_graph else _off
 
 
 def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> list[Tensor]:
@@ -118,7 +125,7 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
                 raise RuntimeError(f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a "
                                    "gradient by itself. Reduce it (loss.sum() or loss.mean()), or give "
                                    "backward(gradient=...) a weight for each element.")
-            seed = output.new_ones(output.shape)
+            seed = output._constant(output.device.full(output.shape, 1, output.dtype))
         elif not hasattr(seed, "creator"):
             raise TypeError(f"backward: gradient must be a tensor, got {type(seed).__name__}: {seed!r}.")
         elif seed.shape != output.shape or seed.dtype != output.dtype or seed.device is not output.device:
@@ -128,8 +135,8 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
     return seeds
 
 
-def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] | None, retain_graph: bool,
-          create_graph: bool) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]]]:
+def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] | None, retain_graph: bool
+          ) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]]]:
     """Carry the gradients back through the graph: the chain rule, newest Function first.
 
     Returns the gradients of the `wanted` nodes (of all leaves, if None) and, for tensors that called
@@ -144,30 +151,30 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
         before = gradients.get(node)
         gradients[node] = gradient if before is None else before + gradient  # used twice: gradients add
 
-    with _recording(create_graph):
-        for output, seed in zip(outputs, seeds, strict=True):
-            arrive(node_of(output), seed)
-        path = _path(outputs, wanted)
-        while path:
-            function, needs_grad = path.pop()
-            dy = gradients.pop(function, None)
-            if dy is None:  # every user of its result answered "no gradient"
-                continue
+    for output, seed in zip(outputs, seeds, strict=True):
+        arrive(output._node(), seed)
+    path = _path(outputs, wanted)
+    while path:
+        function, needs_grad = path.pop()
+        dy = gradients.pop(function, None)
+        if dy is None:  # every user of its result answered "no gradient"
+            continue
+        if function.hooks:
             dy = _hooked(function, dy)
-            if function.retained is not None and (result := function.retained()) is not None:
-                retained.append((result, dy))
-            if wanted is not None and function in wanted:
-                found[function] = dy
-            if any(needs_grad):
-                dxs = _backward(function, dy, needs_grad)
-                for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
-                    if needed and dx is not None:
-                        arrive(edge, dx)
-                if not retain_graph:
-                    function.release()
-        for leaf, gradient in gradients.items():
-            if wanted is None or leaf in wanted:
-                found[leaf] = _hooked(leaf, gradient)
+        if function.retained is not None and (result := function.retained()) is not None:
+            retained.append((result, dy))
+        if wanted is not None and function in wanted:
+            found[function] = dy
+        if True in needs_grad:
+            dxs = _backward(function, dy, needs_grad)
+            for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
+                if needed and dx is not None:
+                    arrive(edge, dx)
+            if not retain_graph:
+                function.release()
+    for leaf, gradient in gradients.items():
+        if wanted is None or leaf in wanted:
+            found[leaf] = _hooked(leaf, gradient) if leaf.hooks else gradient
     return found, retained
 
 
@@ -182,9 +189,9 @@ def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Fun
                 pending.append(edge)
     path = []
     leading: set[Node] = set() if wanted is None else set(wanted)  # nodes whose gradient is needed
-    for function in sorted(reached, key=lambda function: function.birth):
+    for function in sorted(reached, key=attrgetter("birth")):
         needs_grad = tuple([edge is not None and (wanted is None or edge in leading) for edge in function.edges])
-        if any(needs_grad) or function in leading:
+        if True in needs_grad or function in leading:
             leading.add(function)
             path.append((function, needs_grad))
     return path
@@ -203,7 +210,7 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
             continue
         if not hasattr(dx, "version"):
             raise TypeError(f"{name}.backward returned {type(dx).__name__} for input {position}, which is no tensor.")
-        if dx.shape != edge.shape:
+        if dx.array.shape != edge.shape:
             raise RuntimeError(f"{name}.backward returned a gradient of shape {tuple(dx.shape)} for input {position} "
                                f"of shape {tuple(edge.shape)}; a gradient has the shape of what it belongs to.")
     return tuple(dxs)

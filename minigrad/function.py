@@ -17,6 +17,7 @@ import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable
+from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from weakref import ReferenceType
 
@@ -41,7 +42,8 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
-_births = itertools.count()
+_births = itertools.count(1)
+_array_of, _node_of = attrgetter("array"), methodcaller("_node")
 
 
 def is_grad_enabled() -> bool:
@@ -107,8 +109,9 @@ class Function:
     and `forward` keep parameters only, no arrays and tensors.
     """
 
-    __slots__ = ("_output", "_saved", "birth", "device", "edges", "hooks", "retained", "shape", "spent")
+    __slots__ = ("__dict__", "_output", "_saved", "device", "edges", "hooks", "retained", "shape", "spent")
 
+    birth = 0  # until it becomes a node of the graph
     primitive: str | None = None
     saves_inputs: str | tuple[tuple[int, ...], ...] | None = None
     saves_output = False
@@ -128,36 +131,35 @@ class Function:
         raise NotImplementedError(f"{type(self).__name__} must define backward(self, dy)")
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        if hasattr(self, "birth"):  # this object is a node of a graph already, which the call is not to change
+        if self.birth:  # this object is a node of a graph already, which the call is not to change
             return self.again()(*inputs)
         first = inputs[0]
-        self.device = first.device
+        device, dtype = first.device, first.array.dtype
         for tensor in inputs:
-            if tensor.device is not first.device or tensor.dtype != first.dtype:
+            if tensor.device is not device or tensor.array.dtype != dtype:
                 raise TypeError(self._mismatch(inputs))
-        array = self.forward(*[tensor.array for tensor in inputs])
-        recorded = _thread.enabled and any([tensor.requires_grad for tensor in inputs])
-        result = first._result(array, self, recorded)
-        if recorded:
-            self.record(inputs, result)
+        self.device = device
+        array = self.forward(*map(_array_of, inputs))
+        edges = edges_to(inputs)
+        result = first._result(array, self, edges is not None)
+        if edges is not None:
+            self.record(inputs, edges, result)
         return result
 
-    def record(self, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+    def record(self, inputs: tuple[Tensor, ...], edges: tuple[Node | None, ...], result: Tensor) -> None:
         """Makes this a node of the graph, between what made `inputs` and what will use `result`."""
         self.birth = next(_births)
-        self.shape = result.shape
+        self.edges = edges
+        self.shape = result.array.shape
         self.hooks = self.retained = None
         self.spent = False
-        # Edges lead to the Function that had made an input *at this moment*: a tensor written later
-        # in place has a new maker, and gradients of its old value must not go there.
-        self.edges = tuple([node_of(tensor) if tensor.requires_grad else None for tensor in inputs])
         self._saved: list[Any] | None = None
         self._output: tuple[Tensor, Array, int] | None = None
         if self.saves_inputs == "all":
             self._saved = [(tensor, tensor.array, tensor.version.count) for tensor in inputs]
         elif self.saves_inputs:
             readers = ((1,), (0,)) if self.saves_inputs == "partners" else self.saves_inputs
-            read = [k for edge, reads in zip(self.edges, readers, strict=True) if edge is not None for k in reads]
+            read = [k for edge, reads in zip(edges, readers, strict=True) if edge is not None for k in reads]
             self._saved = [(tensor, tensor.array, tensor.version.count) if k in read else None
                            for k, tensor in enumerate(inputs)]
         if self.saves_output:
@@ -187,7 +189,7 @@ class Function:
     def again(self) -> Self:
         """A Function with the same parameters, to be called anew."""
         function = type(self).__new__(type(self))
-        vars(function).update(vars(self))  # the parameters; a node's place in the graph is in the __slots__, and stays
+        vars(function).update(vars(self), birth=0)  # its parameters; a place in the graph is in the other __slots__
         return function
 
     @property
@@ -235,6 +237,15 @@ class Function:
         self.spent = True
 
 
-def node_of(tensor: Tensor) -> Node:
-    """What the gradient of `tensor` belongs to: the Function that made it, or a leaf itself."""
-    return tensor if tensor.creator is None else tensor.creator
+def edges_to(inputs: tuple[Tensor, ...]) -> tuple[Node | None, ...] | None:
+    """For each input, where its gradient goes; None if none of them needs one, or if nothing is recorded.
+
+    Edges lead to the Function that has made an input *at this moment*: a tensor written later in place has a new maker,
+    and gradients of its old value must not go there.
+    """
+    if _thread.enabled:
+        edges = tuple(map(_node_of, inputs))
+        for edge in edges:
+            if edge is not None:
+                return edges
+    return None

@@ -5,6 +5,7 @@ a generator is a tensor: saved with the weights, it lets training go on as if it
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ class Generator:
     goes on from a copy of the state, so give each worker a seed of its own.
     """
 
-    def __init__(self) -> None:
-        self.source = np.random.default_rng()
+    @cached_property
+    def source(self) -> "np.random.Generator":
+        return np.random.default_rng()  # when first asked for: loading numpy.random takes a fifth of `import minigrad`
 
     def manual_seed(self, seed: int) -> "Generator":
         """Starts the numbers anew, the same for the same seed, from -2^63 to 2^64 - 1; -1 is 2^64 - 1."""
@@ -81,7 +83,7 @@ def set_rng_state(new_state: Tensor) -> None:
     _generator.set_state(new_state)
 
 
-def _source(name: str, generator: Generator | None) -> np.random.Generator:
+def _source(name: str, generator: Generator | None) -> "np.random.Generator":
     if generator is not None and not isinstance(generator, Generator):
         raise TypeError(f"{name}: generator must be a minigrad.Generator, got {type(generator).__name__}.")
     return (generator or _generator).source

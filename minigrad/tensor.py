@@ -11,6 +11,7 @@ of the memory, when it is next used, is taken from it anew.
 """
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
@@ -23,7 +24,7 @@ from minigrad.autograd import RemovableHandle
 from minigrad.backends import get_backend
 from minigrad.backends.base import Backend
 from minigrad.dtypes import ALL, NUMBER_TYPES, as_array, as_dtype, as_number, float32, float64, int32, int64
-from minigrad.function import Array, Function, enable_grad, is_grad_enabled, node_of
+from minigrad.function import Array, Function, Node, edges_to, enable_grad, is_grad_enabled
 from minigrad.methods import OPERAND_TYPES, Methods
 from minigrad.ops import compare, convert, index, reduce
 from minigrad.ops import shape as shaping
@@ -37,10 +38,7 @@ Number = int | float
 class Version:
     """Counts the writes to one memory."""
 
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
+    count = 0  # until the first, which gives the object a count of its own
 
 
 class View:
@@ -87,15 +85,23 @@ class Tensor(Methods):
 
     def _result(self, array: Array, function: Function, recorded: bool) -> "Tensor":
         """The tensor that `function`, called on this one, made."""
+        creator = function if recorded else None
         if not (function.is_view and function.device.shares_memory(array, self.array)):
             if array is self.array:  # a Function that changes gradients only, and does not say that it is a view
                 array = function.device.copy(array)
-            return Tensor(array, function.device, function if recorded else None)
-        result = Tensor(array, function.device, function if recorded else None, self.version)
+            return Tensor(array, function.device, creator)
+        result = Tensor(array, function.device, creator, self.version)
         view = self._view or View(self, (), 0, True)
         tracked = view.tracked and is_grad_enabled()
         result._view = View(view.base, (*view.steps, function), self.version.count, tracked)
         return result
+
+    def _node(self) -> Node | None:
+        """What its gradient belongs to: the Function that made this tensor, or a leaf itself; None if it needs none."""
+        creator = self._creator if self._view is None else self.creator
+        if creator is not None:
+            return creator
+        return self if self._requires_grad else None
 
     def _with_creator(self, creator: Function) -> "Tensor":
         return Tensor(self.array, self.device, creator, self.version)
@@ -113,7 +119,10 @@ class Tensor(Methods):
                             f"{value!r}.")
         if isinstance(value, np.ndarray):
             return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
-        dtype = self._dtype_for(value)
+        return self._number(value, self._dtype_for(value))
+
+    def _number(self, value: Any, dtype: np.dtype[Any]) -> "Tensor":
+        """A constant without axes."""
         return Tensor(self.device.full((), as_number(value, dtype), dtype), self.device)
 
     def _dtype_for(self, number: Any) -> np.dtype[Any]:
@@ -161,7 +170,7 @@ class Tensor(Methods):
     @property
     def ndim(self) -> Integer:
         """The number of axes."""
-        return len(self.shape)
+        return len(self.array.shape)
 
     @property
     def is_leaf(self) -> bool:
@@ -189,16 +198,13 @@ class Tensor(Methods):
 
     def numel(self) -> Integer:
         """The number of elements."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return prod(self.array.shape)
 
     nelement = numel
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is float32 or float64: only such tensors can require grad."""
-        return self.dtype.kind == "f"
+        return self.array.dtype.kind == "f"  # type: ignore[no-any-return]
 
     if not TYPE_CHECKING:  # to a type checker it would mean that every name exists
 
@@ -276,13 +282,14 @@ class Tensor(Methods):
         if not isinstance(value, Tensor):
             got = type(value).__name__
             raise TypeError(f".{name} must be a tensor, got {got}; to write values use .{name}[...] = value.")
-        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+        new, old = value.array, self.array
+        if new.shape != old.shape or new.dtype != old.dtype or value.device is not self.device:
             raise ValueError(f".{name} is {_describe(self)}; cannot replace it by {_describe(value)}.")
 
     @property
     def requires_grad(self) -> Any:
         """Whether operations on this tensor are recorded; assigning does what requires_grad_ does."""
-        return self._requires_grad or self.creator is not None
+        return self._node() is not None
 
     @requires_grad.setter
     def requires_grad(self, value: Any) -> None:
@@ -319,36 +326,37 @@ class Tensor(Methods):
             raise RuntimeError("register_hook() on a tensor that does not require grad.")
         if not callable(hook):
             raise TypeError(f"register_hook: hook must be a function of the gradient, got {type(hook).__name__}.")
-        return RemovableHandle(node_of(self), hook)
+        return RemovableHandle(self._node(), hook)
 
     # --- writing in place ---------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """x[key] = value in x's memory. It is recorded: gradients flow to the value, and to what x keeps of itself."""
-        key = index.normal_key(key)
-        value = self.new_full((), value) if isinstance(value, NUMBER_TYPES) else self._as_operand(value)
+        self._write(index.normal_key(key), value)
+
+    def _write(self, key: index.Key, value: Any) -> None:
+        value = self._number(value, self.dtype) if isinstance(value, NUMBER_TYPES) else self._as_operand(value)
         if value.device is not self.device:
             raise TypeError(f"x is on {self.device}, value on {value.device}; move it with "
                             f"value.to({self.device.name!r}).")
         value = convert.cast(value, self.dtype)  # integers and bools leave the graph
         view = self._view or View(self, (), 0, True)
-        recorded = is_grad_enabled() and (view.base.requires_grad or value.requires_grad)
+        recorded = edges_to((view.base, value)) is not None
         if recorded:
             self._check_may_be_written(view)
-        else:
-            value = value.detach()
         target = self.device.getitem(self.array, key).shape
         while value.ndim > len(target) and value.shape[0] == 1:
             value = value.squeeze(0)
-        value = reduce.broadcast_to(value, target)
+        if value.shape != target:
+            value = reduce.broadcast_to(value, target)
         if self.device.shares_memory(value.array, self.array):
             value = value.clone()  # x[1:] = x[:-1]
         creator = Write(view.steps, key)
-        if recorded:
-            creator.record((view.base, value), view.base)
+        if edges := edges_to((view.base, value)):
+            creator.record((view.base, value), edges, view.base)
         self.device.assign(self.array, key, value.array)
         self.version.count += 1
-        if recorded:
+        if edges:
             view.base._set_creator(creator)
 
     def _check_may_be_written(self, view: View) -> None:
@@ -370,7 +378,7 @@ class Tensor(Methods):
         """self[...] = source, where `source` has no more axes than this tensor."""
         if isinstance(source, Tensor) and source.ndim > self.ndim:
             raise ValueError(f"copy_: a source of shape {source.shape} does not fit {self.shape}; squeeze it first.")
-        self[...] = source
+        self._write((...,), source)
         return self
 
     def zero_(self) -> Self:

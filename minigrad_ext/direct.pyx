@@ -27,6 +27,8 @@ same bits for any number of threads, and no locks.
 
 import numpy as np
 
+from minigrad_ext.pool import empty
+
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
@@ -369,11 +371,11 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         zero_out(m, out)
         return True
     image = layout_size(m)
-    dtype = np.float32 if real is float else np.float64
+    dtype = np.dtype(np.float32 if real is float else np.float64)
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
-    cdef real[::1] laid = np.empty(1 if m.flat else images * image + PITCH, dtype)
-    cdef real[::1] packed = np.empty(units * terms * ROWS, dtype)
-    cdef real[::1] scratch = np.empty(threads * private, dtype)
+    cdef real[::1] laid = empty((1 if m.flat else images * image + PITCH,), dtype)
+    cdef real[::1] packed = empty((units * terms * ROWS,), dtype)
+    cdef real[::1] scratch = empty((threads * private,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]
     if m.wide:
@@ -657,10 +659,10 @@ cdef int broad_weight_grad(
         1, g.groups * (p.image + p.tiles * p.places * ROWS))))
     parts = max(1, min(p.tiles, (8 * threads + g.groups * p.runs * p.blocks - 1) // (g.groups * p.runs * p.blocks)))
     parts = parts if threads > 1 else 1
-    dtype = np.float32 if real is float else np.float64
-    cdef real[::1] laid_x = np.empty(images * g.groups * p.image + COLUMNS, dtype)
-    cdef real[::1] laid_y = np.empty(images * g.groups * p.tiles * p.places * ROWS, dtype)
-    cdef real[::1] sums = np.empty(g.groups * p.tiles * ROWS * p.runs * p.run, dtype)
+    dtype = np.dtype(np.float32 if real is float else np.float64)
+    cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
+    cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * ROWS,), dtype)
+    cdef real[::1] sums = empty((g.groups * p.tiles * ROWS * p.runs * p.run,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
@@ -730,8 +732,8 @@ cdef bint narrow_weight_grad(
     forward(g, &m, &table[0], set)
     size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
     image = layout_size(&m)
-    images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
-    dtype = np.float32 if real is float else np.float64
+    images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
+    dtype = np.dtype(np.float32 if real is float else np.float64)
     cdef real[::1] laid = np.zeros(images * image + PITCH, dtype)
     cdef real[::1] rows = np.zeros(threads * size, dtype)
     cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)

@@ -141,6 +141,7 @@ MAP(neg, real, -x)
 MAP(sign, real, x != x ? x : (x > 0) - (x < 0)) // x != x: it is NaN
 MAP(relu, real, x <= 0 ? 0 : x)                 // false for NaN, so that it passes through
 MAP(nonzero, uchar, x != 0)
+MAP2(relu_grad, real, x <= 0 ? 0 : y)           // x is the result of relu, y the gradient
 MAP2(sub, real, x - y)
 MAP2(mul, real, x * y)
 MAP2(floor_divide, real, floor_quotient(x, y))

@@ -40,6 +40,8 @@ cdef extern from *:
     """
     bint SANITIZED "MINIGRAD_SANITIZED"
 
+MOST = 2**62  # bytes: beyond it, sizes could not be added any more
+
 cdef struct Idle:        # what an idle block holds, at its beginning
     void *raw
     size_t size
@@ -122,7 +124,7 @@ cdef class Block:
                 self.raw = malloc(self.size + ALIGNMENT + SLACK)
             if self.raw == NULL:
                 self.size = 0
-                raise MemoryError(f"no memory for an array of {size} bytes")
+                raise MemoryError(f"Unable to allocate {size:,} bytes for an array")
             self.memory = <char *> ((<uintptr_t> self.raw + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
         in_use += self.size
         most = max(most, in_use)
@@ -156,11 +158,14 @@ def empty(tuple shape, dtype):
 
 def workspace(tuple shape, dtype):
     """A new C-contiguous array, aligned to 64 bytes, with 512 bytes behind it that kernels may read, but not write."""
-    return np.ndarray(shape, dtype, Block(dtype.itemsize * prod(shape)))
+    size = dtype.itemsize * prod(shape)
+    if size > MOST:
+        raise MemoryError(f"Unable to allocate {size:,} bytes for an array of shape {shape}")
+    return np.ndarray(shape, dtype, Block(size))
 
 
 def empty_cache():
-    """Frees all that is idle, and forgets how much was once in use."""
+    """Frees the memory that the pool keeps for arrays to come. What is in use stays; how much was once is forgotten."""
     global most
     while idle > 0:
         free_one()

@@ -14,9 +14,10 @@ from minigrad.backends import NAMES as DEVICES
 FLOORS = [
     ["absent", "arguments", "cuda", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
-    ["backends.reference", "backends.ladder", "backends.opencl_indexing"],
-    ["backends.cpu", "backends.opencl_runtime"],
-    ["backends.opencl"],
+    ["backends.extension", "backends.composed", "backends.opencl_indexing"],
+    ["backends.ladder", "backends.reference"],
+    ["backends.cpu_networks", "backends.opencl_runtime"],
+    ["backends.cpu", "backends.opencl"],
     ["backends"],
     ["ops", "ops.convert", "ops.shape"],
     ["ops.index"],
@@ -29,7 +30,7 @@ FLOORS = [
     ["tensor"],
     ["creation"],
     ["random"],
-    ["nn.functional.arguments", "nn.init", "nn.utils", "gradcheck", "serialization", "utils.data"],
+    ["capture", "nn.functional.arguments", "nn.init", "nn.utils", "gradcheck", "serialization", "utils.data"],
     ["nn.functional.activation", "nn.functional.linear", "nn.functional.normalization", "nn.functional.pooling",
      "nn.functional.resizing", "nn.functional.sparse"],
     ["nn.functional.convolution", "nn.functional.loss"],
@@ -48,7 +49,7 @@ FLOORS = [
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
 # Beside the standard library and NumPy: what a file may use, and nobody else.
-OUTSIDE = {"backends.ladder": ["minigrad_ext"], "backends.opencl_runtime": ["pyopencl"]}
+OUTSIDE = {"backends.extension": ["minigrad_ext"], "backends.opencl_runtime": ["pyopencl"]}
 
 SHARED = ["backends", "backends.base", "backends.geometry", "backends.threads"]  # what others may import
 LOADS_LATE = ["backends", "serialization"]  # what only some need is imported when it is first asked for

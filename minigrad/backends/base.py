@@ -4,13 +4,16 @@ device, implement these; gradients then follow, because no primitive knows what 
 An *array* is whatever type the back end likes, with two attributes: `shape` (a tuple of ints) and `dtype` (a
 NumPy dtype). Dtypes: float32, float64, int32, int64, uint8, bool. Callers keep these promises, so
 primitives need not check: arguments are arrays of this back end; operands of an elementwise primitive, of matmul and of
-the convolutions have one dtype and, where the equation says so, one shape; axes are non-negative.
-Results are new arrays; only `assign` writes. Movement primitives return views where NumPy does: writing into one writes
-the array it was taken from.
+the convolutions have one dtype and, where the equation says so, one shape, except that an operand of an elementwise
+primitive of two or more may have shape (): it is a number that meets every element. Axes are non-negative.
+Results are new arrays; only `assign`, `add_bias` and the steps of optimizers write. Movement primitives return views
+where NumPy does: writing into one writes the array it was taken from.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -41,9 +44,45 @@ class Backend(ABC):
     """
 
     name: str
+    watcher: int | None = None  # the thread that is told of its primitives
 
     def __repr__(self) -> str:
         return self.name
+
+    @contextmanager
+    def watched(self, note: Callable[[str, tuple[Any, ...], Any], None]) -> Iterator[None]:
+        """Inside, note(name, arguments, result) is told of every primitive that this thread calls (see capture.py).
+
+        Not of those that a primitive calls itself, nor of from_numpy, shares_memory and is_contiguous, which compute
+        nothing.
+        """
+        thread, under_way = get_ident(), False
+        if vars(self).setdefault("watcher", thread) != thread or "add" in vars(self):
+            raise RuntimeError(f"capture: a step is being recorded on {self} already; one at a time.")
+
+        def reporting(name: str, primitive: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any) -> Any:
+                nonlocal under_way
+                if under_way or get_ident() != thread:
+                    return primitive(*arguments)
+                under_way = True
+                try:
+                    result = primitive(*arguments)
+                finally:
+                    under_way = False
+                note(name, arguments, result)
+                return result
+
+            return call
+
+        silent = ("name", "watcher", "watched", "from_numpy", "shares_memory", "is_contiguous")
+        names = {name for name in (*dir(Backend), *Backend.__annotations__) if name[0] != "_" and name not in silent}
+        vars(self).update({name: reporting(name, getattr(self, name)) for name in names})
+        try:
+            yield
+        finally:
+            for name in (*names, "watcher"):
+                del vars(self)[name]
 
     # --- to and from the host ---------------------------------------------------------------------------
 
@@ -75,7 +114,7 @@ class Backend(ABC):
     def is_contiguous(self, x: Array) -> bool:
         """Whether the elements of `x` follow each other in memory in row-major order."""
 
-    # --- elementwise, of operands x, or x and y, of one shape -----------------------------------------------
+    # --- elementwise, of operands x, or x and y, of one shape or shape () -----------------------------------
 
     neg: Elementwise  # -x
     exp: Elementwise  # e^x
@@ -176,3 +215,55 @@ class Backend(ABC):
     @abstractmethod
     def conv2d_weight_grad(self, x: Array, y: Array, geometry: ConvGeometry) -> Array:
         """dT/dw: w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]"""
+
+    # --- what networks do most: made of the above in composed.py, which a back end may do at one go ------------
+
+    @abstractmethod
+    def relu_grad(self, y: Array, dy: Array) -> Array:
+        """dx = 0 where y <= 0, else dy (also where y is NaN)"""
+
+    @abstractmethod
+    def add_bias(self, x: Array, bias: Array) -> None:
+        """x[n,c,...] += bias[c], in place"""
+
+    # Windows: window (i, j) and tap (u, v) meet (h, k) as in conv2d; an element's place is h * width + k, in int32.
+
+    @abstractmethod
+    def max_pool2d(self, x: Array, geometry: ConvGeometry) -> tuple[Array, Array]:
+        """y[n,c,i,j] = the largest x[n,c,h,k] that window (i, j) meets, NaN if there is one; and the places of the
+        first of the largest (of the last NaN)"""
+
+    @abstractmethod
+    def pick(self, x: Array, places: Array, geometry: ConvGeometry) -> Array:
+        """y[n,c,i,j] = x[n,c] at place places[n,c,i,j]"""
+
+    @abstractmethod
+    def spread(self, y: Array, places: Array, geometry: ConvGeometry) -> Array:
+        """x = 0, then x[n,c] at place places[n,c,i,j] += y[n,c,i,j]: the adjoint of pick"""
+
+    # Batch norm: x is (batch, channels, places) and not empty, the others are (channels,). With normal[n,c,j] =
+    # (x[n,c,j] - mean[c]) / sqrt(var[c] + eps), and sums and means of each channel, over n and j:
+
+    @abstractmethod
+    def batch_norm(self, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, Array, Array]:
+        """y = normal * weight + bias; mean = the mean of x; var = the mean of (x - mean)^2"""
+
+    @abstractmethod
+    def batch_norm_grad(self, dy: Array, x: Array, weight: Array, mean: Array, var: Array,
+                        eps: float) -> tuple[Array, Array, Array]:
+        """dx = weight / sqrt(var + eps) * (dy - mean of dy - normal * mean of (dy * normal)); dweight = the sum of
+        dy * normal; dbias = the sum of dy"""
+
+    # Optimizers write their arrays in place, all but g: p is a parameter, g its gradient, the rest is remembered.
+
+    @abstractmethod
+    def sgd(self, p: Array, g: Array, b: Array | None, lr: float, momentum: float, damping: float, decay: float,
+            nesterov: bool) -> None:
+        """g <- g + decay * p;  b <- momentum * b + damping * g;  p <- p - lr * (b, or g + momentum * b if nesterov, or
+        g if b is None)"""
+
+    @abstractmethod
+    def adam(self, p: Array, g: Array, m: Array, v: Array, most: Array | None, decay: float, shrink: float,
+             new_mean: float, new_square: float, eps: float, step: float) -> None:
+        """g <- g + decay * p;  m <- m + new_mean * (g - m);  v <- v + new_square * (g^2 - v);  most <- max(most, v);
+        p <- shrink * p - step * m / (sqrt(v, or most if it is not None) + eps)"""

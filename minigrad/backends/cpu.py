@@ -2,47 +2,40 @@
 
 from math import prod
 
-import numpy as np
-
 from minigrad.backends import ladder
 from minigrad.backends.base import HostArray
+from minigrad.backends.cpu_networks import Networks
+from minigrad.backends.extension import pool
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.ladder import choose as choose
 from minigrad.backends.ladder import instruction_sets as instruction_sets
 from minigrad.backends.ladder import peak as peak
 from minigrad.backends.ladder import use as use
-from minigrad.backends.reference import Reference
 
+empty, empty_cache = pool.empty, pool.empty_cache
 _SMALL = 1 << 18  # multiplications of a matrix product, below which NumPy does them in this thread, and as fast
 
 
-class CPU(Reference):
+class CPU(Networks):
     name = "cpu"
-
-    def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
-        # With bits instead of branches, which a random condition makes slow: a quarter of the time of np.where.
-        bits = np.dtype(f"i{x.itemsize}")
-        mask = np.negative(condition.view(np.int8)).astype(bits, copy=False)
-        other = y.view(bits)
-        return np.asarray(((x.view(bits) ^ other) & mask) ^ other).view(x.dtype)
 
     def matmul(self, x: HostArray, y: HostArray) -> HostArray:
         if x.dtype.kind != "f" or x.shape[-2] * x.shape[-1] * y.shape[-1] <= _SMALL:
             return super().matmul(x, y)
-        z = np.empty((*x.shape[:-1], y.shape[-1]), x.dtype)
+        z = empty((*x.shape[:-1], y.shape[-1]), x.dtype)
         matrices = prod(x.shape[:-2])
         for one, other, result in zip(_stacked(x, matrices), _stacked(y, matrices), _stacked(z, matrices), strict=True):
             ladder.multiply(one, other, result)
         return z
 
     def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
-        return ladder.convolve("conv2d", x, w, np.empty(geometry.y_shape, x.dtype), geometry)
+        return ladder.convolve("conv2d", x, w, empty(geometry.y_shape, x.dtype), geometry)
 
     def conv2d_input_grad(self, y: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
-        return ladder.convolve("conv2d_input_grad", y, w, np.empty(geometry.x_shape, y.dtype), geometry)
+        return ladder.convolve("conv2d_input_grad", y, w, empty(geometry.x_shape, y.dtype), geometry)
 
     def conv2d_weight_grad(self, x: HostArray, y: HostArray, geometry: ConvGeometry) -> HostArray:
-        return ladder.convolve("conv2d_weight_grad", x, y, np.empty(geometry.w_shape, x.dtype), geometry)
+        return ladder.convolve("conv2d_weight_grad", x, y, empty(geometry.w_shape, x.dtype), geometry)
 
 
 def _stacked(x: HostArray, matrices: int) -> HostArray:

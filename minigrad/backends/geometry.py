@@ -1,10 +1,14 @@
 """ConvGeometry: the sizes of one convolution, settled and checked once, shared by its three maps."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
+from typing import Any
 
 Pair = tuple[int, int]
 Shape = tuple[int, ...]
+Key = tuple[Any, ...]
 
 _ADDRESSABLE = 2**63 - 1  # bytes: the most that any array can have
 
@@ -34,6 +38,7 @@ class ConvGeometry:
         return 2 * prod(self.y_shape) * prod(self.w_shape[1:])
 
 
+@lru_cache(1024)  # a network asks for the same few in each step
 def conv_geometry(name: str, x_shape: Shape, w_shape: Shape, stride: Pair, padding: Pair, dilation: Pair,
                   groups: int) -> ConvGeometry:
     """Geometry of a convolution of an image `x_shape` with a kernel `w_shape`; `name` is the caller, for its errors.
@@ -111,3 +116,24 @@ def check_size(name: str, shape: Shape) -> None:
     """Raises if no array can be so large; sizes are Python's integers here, which do not overflow."""
     if 8 * prod(shape) > _ADDRESSABLE:
         raise ValueError(f"{name}: a result of shape {shape} has {prod(shape):,} elements, more than can be addressed.")
+
+
+def _meetings(geometry: ConvGeometry, axis: int, tap: int) -> tuple[slice, slice]:
+    """Which elements of the image `tap` meets along this axis, and in which windows."""
+    stride, offset = geometry.stride[axis], tap * geometry.dilation[axis] - geometry.padding[axis]
+    size, windows = geometry.x_shape[2 + axis], geometry.y_shape[2 + axis]
+    first, end = max(0, -(offset // stride)), min(windows, (size - 1 - offset) // stride + 1)
+    if first >= end:
+        return slice(0, 0), slice(0, 0)
+    return slice(first * stride + offset, (end - 1) * stride + offset + 1, stride), slice(first, end)
+
+
+def taps(geometry: ConvGeometry) -> Iterator[tuple[int, Key, Key]]:
+    """Every tap that meets the image at all, in row-major order: its number, where in x, and where in y."""
+    _, _, height, width = geometry.w_shape
+    for u in range(height):
+        rows, i = _meetings(geometry, 0, u)
+        for v in range(width):
+            columns, j = _meetings(geometry, 1, v)
+            if rows.stop and columns.stop:
+                yield u * width + v, (..., rows, columns), (..., i, j)

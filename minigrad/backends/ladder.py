@@ -17,18 +17,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.base import HostArray
+from minigrad.backends.extension import direct, loops, machine
 from minigrad.backends.geometry import ConvGeometry
-from minigrad.backends.threads import get_num_threads, waiting_asleep
-
-try:
-    with waiting_asleep():
-        from minigrad_ext import direct, loops, machine
-except ImportError as error:
-    raise ImportError(
-        f'device "cpu" needs the compiled extension minigrad_ext, which cannot be imported ({error}). '
-        "Build it with `pip install .` (or `python setup.py build_ext --inplace`) in the checkout, which needs a C "
-        'compiler; or do without: device="reference" computes the same, slowly, in plain Python.'
-    ) from error
+from minigrad.backends.threads import get_num_threads
 
 RUNGS = {"loops": loops, "direct": direct}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]

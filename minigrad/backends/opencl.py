@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
+from minigrad.backends.base import READ_ONLY, HostArray, Shape, is_basic
+from minigrad.backends.composed import Composed
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import Layout, Template, everything, positions, sorted_by_place, view_argument
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
@@ -30,10 +31,11 @@ def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> 
     """Kernel map_`name` as a primitive for dtypes of these kinds, whose result has dtype `result` or that of x."""
 
     def primitive(self: "OpenCL", *operands: DeviceArray) -> DeviceArray:
-        x = operands[-1]
-        if x.dtype.kind not in kinds:
-            raise TypeError(f"{name} is not defined for {x.dtype}; convert with .long() or .float().")
-        return self._map(name, _real(x.dtype), x.dtype if result is None else result, x.shape, *operands)
+        dtype, shape = operands[-1].dtype, max([x.shape for x in operands], key=len)
+        if dtype.kind not in kinds:
+            raise TypeError(f"{name} is not defined for {dtype}; convert with .long() or .float().")
+        operands = tuple([x if x.shape == shape else self.broadcast_to(x, shape) for x in operands])
+        return self._map(name, _real(dtype), dtype if result is None else result, shape, *operands)
 
     return primitive
 
@@ -50,7 +52,7 @@ def _parts(size: int, part: int) -> int:
     return -(-size // part)
 
 
-class OpenCL(Backend):
+class OpenCL(Composed):
     name = "opencl"
 
     def __init__(self) -> None:
@@ -114,6 +116,7 @@ class OpenCL(Backend):
     less = _elementwise("less", "fiub", _bool)
     less_equal = _elementwise("less_equal", "fiub", _bool)
     where = _elementwise("where", "fiub")
+    relu_grad = _elementwise("relu_grad", "fiub")
     _power = _elementwise("power", "fiu")
 
     def power(self, x: DeviceArray, y: DeviceArray | float) -> DeviceArray:

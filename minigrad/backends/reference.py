@@ -2,26 +2,41 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context
+from functools import wraps
 from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.backends.base import READ_ONLY, Backend, HostArray, Shape, is_basic
+from minigrad.backends.base import READ_ONLY, HostArray, Shape, is_basic
+from minigrad.backends.composed import Composed
 from minigrad.backends.geometry import ConvGeometry
 
 Index = tuple[int, int, int, int]
 Primitive = TypeVar("Primitive", bound=Callable[..., HostArray])
 
 
+_quiet = Context()  # what NumPy warns of is a context variable, which keeps its value in here
+_quiet.run(np.seterr, all="ignore")
+
+
 def _silent(primitive: Primitive) -> Primitive:
-    """No NumPy warnings for overflow and NaN: they are values like any other, and pass through as in PyTorch."""
-    return np.errstate(all="ignore")(primitive)
+    """No NumPy warnings for overflow and NaN: they are values like any other, and pass through as in PyTorch.
+
+    Each call has a copy of the quiet context, as no two calls may run in one: 0.1 us, where np.errstate takes 0.6.
+    """
+
+    @wraps(primitive)
+    def call(*arguments: Any) -> HostArray:
+        return _quiet.copy().run(primitive, *arguments)
+
+    return call  # type: ignore[return-value]
 
 
 def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
     """`ufunc` as a primitive. It always gives an array, where ufuncs turn those without axes into scalars."""
-    return _silent(lambda self, *arrays: np.asarray(ufunc(*arrays)))
+    return lambda self, *arrays: np.asarray(_quiet.copy().run(ufunc, *arrays))
 
 
 def _sigmoid(x: HostArray) -> HostArray:
@@ -32,7 +47,7 @@ def _sigmoid(x: HostArray) -> HostArray:
 _erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none. Cody's rational functions would take half the time
 
 
-class Reference(Backend):
+class Reference(Composed):
     name = "reference"
 
     def from_numpy(self, array: HostArray) -> HostArray:
@@ -43,7 +58,9 @@ class Reference(Backend):
 
     @_silent
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
-        return np.full(shape, value, dtype)
+        y = np.empty(shape, dtype)
+        y.fill(value)  # np.full takes 1 us more
+        return y
 
     def copy(self, x: HostArray) -> HostArray:
         return x.copy(order="C")
@@ -91,7 +108,8 @@ class Reference(Backend):
 
     @_silent
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        return np.asarray(np.sum(x, axis=axes, keepdims=True, dtype=None if x.dtype.kind == "f" else np.int64))
+        dtype = None if x.dtype.kind == "f" else np.int64
+        return np.asarray(np.add.reduce(x, axes, dtype, keepdims=True))  # np.sum takes a detour of 2 us
 
     def max(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
         return np.asarray(np.max(x, axis=axes, keepdims=True))
@@ -106,7 +124,11 @@ class Reference(Backend):
         return x.transpose(axes)
 
     def broadcast_to(self, x: HostArray, shape: Shape) -> HostArray:
-        return np.broadcast_to(x, shape)
+        if x.size != 1:
+            return np.broadcast_to(x, shape)
+        y: HostArray = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # the same, sooner by 3 us
+        y.flags.writeable = False
+        return y
 
     def getitem(self, x: HostArray, key: Any) -> HostArray:
         return np.asarray(x[key])

@@ -9,7 +9,7 @@ from typing import Any, overload
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.convert import cast
 from minigrad.ops.index import nonzero
-from minigrad.ops.reduce import Operand, broadcast, broadcast_shape, broadcast_to, operands
+from minigrad.ops.reduce import Operand, broadcast, broadcast_shape, broadcast_to, operands, repeated
 
 
 def _compare(name: str, input: Tensor, other: Operand) -> Tensor:
@@ -186,8 +186,8 @@ def where(condition: Tensor, input: Operand = None, other: Operand = None) -> An
     if condition.device is not x.device:
         raise TypeError(f"where: condition is on {condition.device}, operands on {x.device}; move one with "
                         ".to(device).")
-    shape = broadcast_shape(condition.shape, x.shape)
-    return Where(broadcast_to(condition, shape))(broadcast_to(x, shape), broadcast_to(y, shape))
+    shape = broadcast_shape(condition.shape, broadcast_shape(x.shape, y.shape))
+    return Where(broadcast_to(condition, shape))(repeated(x, shape), repeated(y, shape))
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:

@@ -25,14 +25,14 @@ class Cast(Function):
 
 def cast(input: Tensor, dtype: np.dtype[Any]) -> Tensor:
     """y = x in another dtype, dx = dy in x's. Integers and bools have no gradient: they cut the graph."""
-    if input.dtype == dtype:
+    if input.array.dtype == dtype:
         return input
     return Cast(dtype)(input if dtype.kind == "f" else input.detach())
 
 
 def as_float(input: Tensor) -> Tensor:
     """A floating-point tensor as it is, integers and bools as float32."""
-    return input if input.dtype.kind == "f" else cast(input, float32)
+    return input if input.array.dtype.kind == "f" else cast(input, float32)
 
 
 def common_dtype(tensors: Iterable[Tensor]) -> np.dtype[Any]:
@@ -44,14 +44,14 @@ def common_dtype(tensors: Iterable[Tensor]) -> np.dtype[Any]:
 
 def same_dtype(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Both operands in their common dtype."""
-    if x.dtype == y.dtype:
+    if x.array.dtype == y.array.dtype:
         return x, y
     dtype = common_dtype((x, y))
     return cast(x, dtype), cast(y, dtype)
 
 
 def check_not_bool(name: str, x: Tensor) -> None:
-    if x.dtype.kind == "b":
+    if x.array.dtype.kind == "b":
         raise TypeError(f"{name}: bools have no sign; invert with ~x, compare with x != y, or count with x.long().")
 
 

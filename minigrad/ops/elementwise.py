@@ -4,7 +4,6 @@ import math
 
 from minigrad.function import Array, Function, Tensor
 from minigrad.ops.arithmetic import div, pow
-from minigrad.ops.compare import where
 from minigrad.ops.convert import as_float, check_not_bool
 
 
@@ -146,7 +145,17 @@ class Relu(Function):
     saves_output = True
 
     def backward(self, dy: Tensor) -> Tensor:
-        return where(self.output <= 0, 0, dy)  # so dy reaches a NaN
+        return ReluGrad()(self.output, dy)
+
+
+class ReluGrad(Function):
+    """dx = dy where y > 0 or NaN, else 0: linear in dy, so that it is its own gradient. For y there is none."""
+
+    primitive = "relu_grad"
+    saves_inputs = ((), (0,))
+
+    def backward(self, ddx: Tensor) -> tuple[None, Tensor]:
+        return None, ReluGrad()(self.inputs[0], ddx)
 
 
 def relu(input: Tensor) -> Tensor:

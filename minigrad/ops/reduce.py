@@ -49,6 +49,25 @@ class SumTo(Function):
         return BroadcastTo(self.x_shape)(dy)
 
 
+class AddBias(Function):
+    """y[n,c,...] = x[n,c,...] + b[c], in the memory of x, which nobody else may read any more."""
+
+    def forward(self, x: Array, b: Array) -> Array:
+        self.device.add_bias(x, b)
+        return self.device.getitem(x, (...,))
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor | None]:
+        if not self.needs_grad[1]:
+            return dy, None
+        shape = (dy.shape[1], *[1] * (dy.ndim - 2))
+        return dy, reshape(SumTo(shape)(dy), shape[:1])
+
+
+def add_bias(x: Tensor, bias: Tensor) -> Tensor:
+    """A number for each channel added to x, (batch, channels, ...), which is used up: dx = dy, db = the sum of dy."""
+    return AddBias()(x, bias)
+
+
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """y repeats x along axes of size 1 and along new axes in front; dx is the sum of dy over the repetitions.
 
@@ -57,7 +76,7 @@ def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     shape = integers("broadcast_to", shape)
     if [size for size in shape if size < 0] or broadcast_shape(input.shape, shape) != shape:
         raise ValueError(f"broadcast_to: shape {input.shape} does not fit {shape}; only axes of size 1 are repeated.")
-    return _repeated(input, shape)
+    return input if input.shape == shape else BroadcastTo(shape)(input)
 
 
 def expand(input: Tensor, *args: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
@@ -98,27 +117,29 @@ def broadcast_shape(x: Shape, y: Shape) -> Shape:
 
 
 def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Both operands in their common shape."""
-    if x.shape == y.shape:
+    """Both operands in their common shape; one that is a number stays as it is."""
+    if x.array.shape == y.array.shape or _is_number(y) or _is_number(x):
         return x, y
     shape = broadcast_shape(x.shape, y.shape)
-    return _repeated(x, shape), _repeated(y, shape)
+    return repeated(x, shape), repeated(y, shape)
 
 
 def operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
-    is_number = isinstance(y, (int, float))
     y = x._as_operand(y)
     if x.device is not y.device:
         raise TypeError(f"operands are on {x.device} and {y.device}; move one of them with .to(device).")
-    x, y = same_dtype(x, y)
-    if is_number:  # nobody asks for its gradient, so how it is repeated need not be recorded
-        return x, y._constant(y.device.broadcast_to(y.array, x.shape))
-    return broadcast(x, y)
+    return broadcast(*same_dtype(x, y))
 
 
-def _repeated(input: Tensor, shape: Shape) -> Tensor:
-    return input if input.shape == shape else BroadcastTo(shape)(input)
+def repeated(input: Tensor, shape: Shape) -> Tensor:
+    """An operand of an elementwise Function in the shape of the others, or as it is if it is a number."""
+    return input if input.shape == shape or _is_number(input) else BroadcastTo(shape)(input)
+
+
+def _is_number(x: Tensor) -> bool:
+    """Whether x meets every element by itself (see backends/base.py): its gradient, a sum over them, is not wanted."""
+    return x.array.shape == () and not x.requires_grad
 
 
 def reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:
@@ -153,8 +174,11 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = No
     axes = reduced_axes("sum", input, dim, axis)
     if dtype is not None:
         return cast(sum(cast(input, as_dtype(dtype)), axes, keepdim), as_dtype(dtype))
-    total = SumTo(_with_axes(input.shape, axes, True))(input if input.is_floating_point() else input.long())
-    return total if keepdim else reshape(total, _with_axes(input.shape, axes, False))
+    input = input if input.is_floating_point() else input.long()
+    shape = _with_axes(input.shape, axes, keepdim)
+    if keepdim or axes == tuple(range(len(axes))):  # SumTo sees by itself which axes those are
+        return SumTo(shape)(input)
+    return reshape(SumTo(_with_axes(input.shape, axes, True))(input), shape)
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None, dtype: Any = None) -> Tensor:

@@ -14,9 +14,11 @@ from minigrad.function import Array, Function, Tensor
 
 def integers(name: str, numbers: Sequence[Any]) -> Shape:
     """`numbers` as Python ints, those of NumPy included; `name` is the caller, for the error."""
-    if not any([isinstance(number, bool) for number in numbers]):
-        with suppress(TypeError):
+    try:
+        if not any([isinstance(number, bool) for number in numbers]):
             return tuple([operator.index(number) for number in numbers])
+    except TypeError:
+        pass
     raise TypeError(f"{name}: {tuple(numbers)} must be integers.")
 
 
@@ -26,8 +28,8 @@ def unpacked(arguments: Sequence[Any], named: Any = None) -> Sequence[Any]:
         if arguments:
             raise TypeError(f"{tuple(arguments)} and {named} are two answers to one question; give one of them.")
         arguments = (named,)
-    if len(arguments) == 1 and not isinstance(arguments[0], int):
-        with suppress(TypeError):  # a single number of another type
+    if len(arguments) == 1 and hasattr(arguments[0], "__iter__"):
+        with suppress(TypeError):  # an array without axes
             return tuple(arguments[0])
     return arguments
 

@@ -34,21 +34,26 @@ class Adam(Optimizer):
 
     def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
         (beta1, beta2), lr, decay = group["betas"], group["lr"], group["weight_decay"]
-        if decay and self.decoupled:
-            parameter *= 1 - lr * decay
-        elif decay:
-            gradient = gradient + decay * parameter
         if not state:
-            zeros = gradient.new_zeros(gradient.shape)
-            state.update(step=0, exp_avg=zeros, exp_avg_sq=zeros)  # neither is written in place
+            state.update(step=0, exp_avg=_zeros(parameter), exp_avg_sq=_zeros(parameter))
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = _zeros(parameter)
         step = state["step"] = state["step"] + 1
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        mean = state["exp_avg"] = mean + (1 - beta1) * (gradient - mean)
-        square = state["exp_avg_sq"] = square + (1 - beta2) * (gradient * gradient - square)
-        if group["amsgrad"]:
-            square = state["max_exp_avg_sq"] = square.maximum(state.get("max_exp_avg_sq", square))
         unbias = (1 - beta2**step) ** 0.5  # taken into the numbers: one pass over the elements less
-        parameter -= lr * unbias / (1 - beta1**step) * mean / (square.sqrt() + group["eps"] * unbias)
+        written = [parameter, state["exp_avg"], state["exp_avg_sq"]]
+        written += [state["max_exp_avg_sq"]] if group["amsgrad"] else []
+        p, m, v, *most = [tensor.array for tensor in written]
+        parameter.device.adam(
+            p, gradient.array, m, v, most[0] if most else None, 0.0 if self.decoupled else decay,
+            1 - lr * decay if self.decoupled else 1.0, 1 - beta1, 1 - beta2, group["eps"] * unbias,
+            lr * unbias / (1 - beta1**step),
+        )  # fmt: skip
+        for tensor in written:
+            tensor.version.count += 1
+
+
+def _zeros(parameter: Tensor) -> Tensor:
+    return parameter.new_zeros(parameter.shape)
 
 
 class AdamW(Adam):

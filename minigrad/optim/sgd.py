@@ -26,15 +26,14 @@ class SGD(Optimizer):
         super().__init__(params, {**options, "nesterov": nesterov, "maximize": maximize})
 
     def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        momentum, damping = group["momentum"], 1 - group["dampening"]
-        if group["weight_decay"]:
-            gradient = gradient + group["weight_decay"] * parameter
+        momentum, damping, velocity = group["momentum"], 1 - group["dampening"], None
         if momentum:
-            before = state.get("momentum_buffer")
-            if before is None:
-                velocity = gradient.clone()
-            else:
-                velocity = momentum * before + (gradient if damping == 1 else damping * gradient)
-            state["momentum_buffer"] = velocity
-            gradient = gradient + momentum * velocity if group["nesterov"] else velocity
-        parameter -= group["lr"] * gradient
+            velocity = state.get("momentum_buffer")
+            if velocity is None:
+                damping = 1.0  # as b is 0, the formula then gives g
+                velocity = state["momentum_buffer"] = parameter.new_zeros(parameter.shape)
+            velocity.version.count += 1
+        b = None if velocity is None else velocity.array
+        parameter.device.sgd(parameter.array, gradient.array, b, group["lr"], momentum, damping, group["weight_decay"],
+                             group["nesterov"])
+        parameter.version.count += 1

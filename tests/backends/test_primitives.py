@@ -146,7 +146,7 @@ def subsets(rank: int) -> Iterator[tuple[int, ...]]:
 
 
 def sums(dtype: str) -> Iterator[Arguments]:
-    for shape in [*SHAPES, (3, 200, 2), (2, 1, 70, 1)]:
+    for shape in [*SHAPES, (3, 200, 2), (2, 1, 70, 1), (6, 4, 50, 70)]:
         for axes in subsets(len(shape)):
             yield whole(shape, dtype), axes
     if dtype in FLOATS:
@@ -276,6 +276,87 @@ def convolutions(first: str, second: str) -> Callable[[str], Iterator[Arguments]
     return arguments
 
 
+WINDOWS = [
+    ConvGeometry(x_shape, (x_shape[1], 1, *kernel), y_shape, stride, padding, dilation, x_shape[1])
+    for x_shape, kernel, y_shape, stride, padding, dilation in [
+        ((2, 3, 4, 6), (2, 2), (2, 3, 2, 3), (2, 2), (0, 0), (1, 1)),
+        ((1, 2, 5, 9), (3, 2), (1, 2, 3, 9), (1, 1), (0, 1), (1, 2)),
+        ((1, 1, 7, 8), (3, 3), (1, 1, 3, 3), (3, 3), (1, 1), (1, 1)),  # the last windows reach beyond the border
+        ((2, 2, 6, 5), (1, 2), (2, 2, 2, 2), (3, 2), (0, 0), (1, 1)),
+        ((0, 2, 4, 4), (2, 2), (0, 2, 2, 2), (2, 2), (0, 0), (1, 1)),
+        ((4, 16, 40, 40), (2, 2), (4, 16, 20, 20), (2, 2), (0, 0), (1, 1)),  # several threads
+    ]
+]
+
+
+def pooled(dtype: str) -> Iterator[Arguments]:
+    for geometry in WINDOWS:
+        yield whole(geometry.x_shape, dtype), geometry
+        x = whole(geometry.x_shape, dtype)
+        x[np.abs(x) == 3] = -np.inf
+        x[x == 4] = np.nan
+        yield x, geometry
+        yield np.full_like(x, -np.inf), geometry
+
+
+def places_of(geometry: ConvGeometry) -> np.ndarray:
+    return REFERENCE.max_pool2d(whole(geometry.x_shape, "float32"), geometry)[1]
+
+
+def picked(dtype: str) -> Iterator[Arguments]:
+    for geometry in WINDOWS:
+        yield whole(geometry.x_shape, dtype, 1), places_of(geometry), geometry
+
+
+def spread_out(dtype: str) -> Iterator[Arguments]:
+    for geometry in WINDOWS:
+        yield whole(geometry.y_shape, dtype, 1), places_of(geometry), geometry
+
+
+def biased(dtype: str) -> Iterator[Arguments]:
+    for shape in [(2, 3, 4), (2, 3, 0), (0, 3, 2), (3, 5), (2, 3, 4, 5), (1, 1, 1, 1), (7, 5, 33, 50)]:
+        yield whole(shape, dtype), whole(shape[1:2], dtype, 1)
+
+
+def normalized(dtype: str) -> Iterator[Arguments]:
+    for shape in [(2, 3, 4), (1, 1, 2), (5, 3, 1), (3, 2, 37), (2, 3, 5000), (16, 40, 100)]:
+        rng = np.random.default_rng(0)
+        yield rng.standard_normal(shape).astype(dtype) + 3, whole(shape[1:2], dtype), whole(shape[1:2], dtype, 1), 1e-5
+    x = rng.standard_normal((3, 4, 5)).astype(dtype)
+    x[0, 0, 0], x[1, 1, 1], x[:, 2] = np.inf, np.nan, 7
+    yield x, whole((4,), dtype), whole((4,), dtype, 1), 1e-5
+
+
+def normalized_back(dtype: str) -> Iterator[Arguments]:
+    for x, weight, bias, eps in normalized(dtype):
+        _, mean, var = REFERENCE.batch_norm(x, weight, bias, eps)
+        yield np.random.default_rng(1).standard_normal(x.shape).astype(dtype), x, weight, mean, var, eps
+
+
+PARAMETERS = [(), (0,), (3,), (2, 3, 4), (70_000,)]
+
+
+def descents(dtype: str) -> Iterator[Arguments]:
+    for shape, remembers, decay, nesterov in itertools.product(PARAMETERS, [True, False], [0.0, 0.5], [True, False]):
+        p, g, b = [whole(shape, dtype, seed) for seed in range(3)]
+        yield p, g, b if remembers else None, 0.25, 0.5, 0.75, decay, nesterov and remembers
+    infinite = np.array([np.inf, -np.inf, np.nan, 1], dtype)
+    for p, g in [(infinite, np.ones_like(infinite)), (np.ones_like(infinite), infinite)]:
+        yield p, g, None, 0.25, 0.5, 0.75, 0.0, False
+
+
+def adam_steps(dtype: str) -> Iterator[Arguments]:
+    for shape, keeps_most, decay, shrink in itertools.product(PARAMETERS, [True, False], [0.0, 0.5], [1.0, 0.75]):
+        p, g, m, v, most = [whole(shape, dtype, seed) for seed in range(5)]
+        v, most = np.asarray(np.abs(v)), np.asarray(np.abs(most))
+        yield p, g, m, v, most if keeps_most else None, decay, shrink, 0.5, 0.25, 1.0, 0.5
+    infinite = np.array([np.inf, -np.inf, np.nan, 1], dtype)
+    for k in range(5):
+        arrays = [np.ones_like(infinite) for _ in range(5)]
+        arrays[k] = np.abs(infinite) if k > 2 else infinite
+        yield (*arrays, 0.0, 1.0, 0.5, 0.25, 1.0, 0.5)
+
+
 CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "full": (ALL, fills),
     "copy": (ALL, one),
@@ -321,19 +402,33 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "concatenate": (ALL, joined),
     "assign": (ALL, assignments),
     "matmul": (NUMBERS, products),
+    "relu_grad": (ALL, two),
+    "add_bias": (NUMBERS, biased),
+    "max_pool2d": (FLOATS, pooled),
+    "pick": (FLOATS, picked),
+    "spread": (FLOATS, spread_out),
+    "batch_norm": (FLOATS, normalized),
+    "batch_norm_grad": (FLOATS, normalized_back),
+    "sgd": (FLOATS, descents),
+    "adam": (FLOATS, adam_steps),
     "conv2d": (FLOATS, convolutions("x_shape", "w_shape")),
     "conv2d_input_grad": (FLOATS, convolutions("y_shape", "w_shape")),
     "conv2d_weight_grad": (FLOATS, convolutions("x_shape", "y_shape")),
 }
 # The others are exact, or rounded as IEEE 754 prescribes.
-ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power"}
+ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
+SUMMED = {"batch_norm", "batch_norm_grad"}  # of numbers that are not whole, in an order of one's own
+WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 
 # --- comparing ---------------------------------------------------------------------------------------------
 
 
-def perform(backend: Any, name: str, arguments: Arguments, layout: Callable[..., np.ndarray] = np.copy) -> np.ndarray:
-    """What the primitive makes of these arguments; the arrays and lists of arrays among them go to the device."""
+def perform(backend: Any, name: str, arguments: Arguments, layout: Callable[..., np.ndarray] = np.copy) -> Any:
+    """What the primitive makes of these arguments, or writes into them.
+
+    The arrays and lists of arrays among them go to the device.
+    """
 
     def on_device(argument: Any) -> Any:
         if isinstance(argument, list):
@@ -342,16 +437,26 @@ def perform(backend: Any, name: str, arguments: Arguments, layout: Callable[...,
 
     moved = [on_device(argument) for argument in arguments]
     result = getattr(backend, name)(*moved)
-    return backend.to_numpy(moved[0] if name == "assign" else result)
+    if name in WRITES:
+        result = tuple([moved[k] for k in WRITES[name] if moved[k] is not None])
+    return tuple([backend.to_numpy(one) for one in result]) if isinstance(result, tuple) else backend.to_numpy(result)
 
 
-def same(found: np.ndarray, expected: np.ndarray, name: str = "") -> None:
+def same(found: Any, expected: Any, name: str = "") -> None:
+    if isinstance(found, tuple):
+        for one, other in zip(found, expected, strict=True):
+            same(one, other, name)
+        return
     assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
     if found.dtype == bool:  # every byte must be 0 or 1: to NumPy a 2 would do for True as well
         found, expected = found.view(np.uint8), expected.view(np.uint8)
     if name in ROUNDED and found.dtype.kind == "f":
         limits = np.finfo(found.dtype)
         np.testing.assert_allclose(found, expected, rtol=16 * limits.eps, atol=limits.tiny)
+    elif name in SUMMED:
+        tolerance = 1e-5 if found.dtype == np.float32 else 1e-13
+        scale = np.abs(expected[np.isfinite(expected)]).max(initial=1)
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
     else:
         np.testing.assert_array_equal(found, expected)
 
@@ -367,7 +472,7 @@ def test_agrees_with_the_reference(name: str, dtype: str, device: str) -> None:
 
 
 @others
-@pytest.mark.parametrize("name", [name for name in CASES if name != "assign"])  # which writes, see below
+@pytest.mark.parametrize("name", [name for name in CASES if name not in WRITES])  # which writes, see below
 def test_takes_arrays_in_any_layout(name: str, device: str) -> None:
     dtypes, cases = CASES[name]
     for arguments in cases("float32" if "float32" in dtypes else dtypes[0]):
@@ -557,4 +662,4 @@ def test_the_cases_call_every_primitive() -> None:
     for name, (dtypes, cases) in CASES.items():
         perform(recorder, name, next(iter(cases(dtypes[0]))))
     apart = {"shares_memory", "is_contiguous"}  # in the test of what shares memory
-    assert {*Backend.__abstractmethods__, *Backend.__annotations__} - {"name"} - recorder.called == apart
+    assert {*Backend.__abstractmethods__, *Backend.__annotations__} - {"name", "watcher"} - recorder.called == apart

@@ -251,7 +251,8 @@ def test_no_function_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Function) and value.__module__ == module.__name__
     }
-    # Base classes; and what only the derivatives of getitem and max_pool2d call.
+    # Base classes; and what only the derivatives of getitem, max_pool2d and relu call.
     assert defined - recorded == {
         conv._Convolution, index.Put, window._Windows, window._Choice, window.Pick, window.Spread,
+        elementwise.ReluGrad,
     }  # fmt: skip

@@ -30,6 +30,7 @@ LEFT_OUT = {
     "set_default_device": "devices have other names",
     "save": "PyTorch's writes pickles; test_exchange.py goes by way of safetensors",
     "load": "likewise",
+    "capture": "PyTorch has CUDA graphs, which are for another machine",
     "grad": "is autograd.grad, which is replayed",
     "gradcheck": "its verdicts on right and wrong gradients are known without PyTorch",
     "gradgradcheck": "likewise",

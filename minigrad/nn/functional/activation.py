@@ -4,10 +4,12 @@ import math
 from typing import Any
 
 from minigrad.dtypes import as_dtype, float64
+from minigrad.function import Array, Function, is_grad_enabled
 from minigrad.nn.functional.arguments import check_floats, check_tensors, written
 from minigrad.ops import elementwise
 from minigrad.ops.compare import where
 from minigrad.ops.elementwise import erf, exp, log, log1p, sigmoid
+from minigrad.ops.reduce import reduced_axes
 from minigrad.random import rand
 from minigrad.tensor import Tensor
 
@@ -66,20 +68,52 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     return powers / powers.sum(dim, keepdim=True)
 
 
+class LogSoftmax(Function):
+    saves_output = True
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def forward(self, x: Array) -> Array:
+        device, axes = self.device, (self.axis,)
+        shifted = device.sub(x, device.broadcast_to(device.max(x, axes), x.shape))
+        return device.sub(shifted, device.broadcast_to(device.log(device.sum(device.exp(shifted), axes)), x.shape))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output
+        if is_grad_enabled():
+            return dy - exp(y) * dy.sum(self.axis, keepdim=True)
+        device = self.device  # the same of arrays, which nobody will differentiate
+        total = device.broadcast_to(device.sum(dy.array, (self.axis,)), dy.shape)
+        return dy._constant(device.sub(dy.array, device.mul(device.exp(y.array), total)))
+
+
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """y = log(softmax(x)) = x - log(the sum of e^x along dim), also where softmax is too small to be told from 0."""
-    shifted = _shifted("log_softmax", input, dim, dtype)
+    """y = log(softmax(x)) = x - log(the sum of e^x along dim), also where softmax is too small to be told from 0;
+    dx = dy - softmax(x) * (the sum of dy along dim).
+    """
+    x = _floats("log_softmax", input, dim, dtype)
+    axes = reduced_axes("log_softmax", x, dim, None)
+    if len(axes) == 1 and x.numel():
+        return LogSoftmax(axes[0])(x)
+    shifted = _shifted("log_softmax", x, dim, None)
     return shifted - log(exp(shifted).sum(dim, keepdim=True))
 
 
 def _shifted(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
     """x less its largest element, which changes no softmax and keeps e^x from overflowing."""
+    x = _floats(name, input, dim, dtype)
+    return x - x.detach().amax(dim, keepdim=True)
+
+
+def _floats(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    """The argument of a softmax, in the dtype it is to be computed in."""
     check_tensors(name, input)
     if dim is None:
         raise TypeError(f"{name}: needs dim, along which the results add up to 1; for scores (batch, classes) dim=1.")
     x = input if dtype is None else input.to(as_dtype(dtype))
     check_floats(name, x)
-    return x - x.detach().amax(dim, keepdim=True)
+    return x
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

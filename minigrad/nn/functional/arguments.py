@@ -1,6 +1,6 @@
 """What the functions of this package ask of their arguments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from minigrad.backends.geometry import Pair
 from minigrad.ops.shape import integers
@@ -12,7 +12,7 @@ IntOrPair = int | Sequence[int]
 def single(name: str, argument: str, value: IntOrPair) -> int:
     """An int, alone or as a sequence of one."""
     try:
-        (number,) = integers(name, tuple(value) if isinstance(value, Iterable) else (value,))
+        (number,) = integers(name, tuple(value) if hasattr(value, "__iter__") else (value,))
     except (TypeError, ValueError):
         raise TypeError(f"{name}: {argument}={value!r} must be an int.") from None
     return number
@@ -21,7 +21,7 @@ def single(name: str, argument: str, value: IntOrPair) -> int:
 def pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
     try:
-        vertical, horizontal = integers(name, tuple(value) if isinstance(value, Iterable) else (value, value))
+        vertical, horizontal = integers(name, tuple(value) if hasattr(value, "__iter__") else (value, value))
     except (TypeError, ValueError):
         message = f"{name}: {argument}={value!r} must be an int or a pair of ints (vertical, horizontal)."
         raise TypeError(message) from None
@@ -37,36 +37,38 @@ def check_tensors(name: str, *tensors: Tensor) -> None:
 def check_floats(name: str, *tensors: Tensor) -> None:
     check_tensors(name, *tensors)
     for tensor in tensors:
-        if not tensor.is_floating_point():
+        if tensor.array.dtype.kind != "f":
             raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with "
                             ".float().")
 
 
 def check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    check_floats(name, input, weight, *(() if bias is None else (bias,)))
-    for other, tensor in (("weight", weight), ("bias", input if bias is None else bias)):
-        if tensor.dtype != input.dtype or tensor.device is not input.device:
+    others = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    check_floats(name, input, *others.values())
+    for other, tensor in others.items():
+        if tensor.device is not input.device or tensor.array.dtype != input.array.dtype:
             raise TypeError(f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} "
                             f"{tensor.dtype} {tensor.shape} on {tensor.device}; they must agree. Convert with "
                             ".float(), .double() or .to(device).")
 
 
-def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, axes: str) -> None:
-    """`axes` names those of an image, such as "height, width", which come last in input and weight."""
+def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, *axes: str) -> None:
+    """`axes` names those of an image, such as "height", "width", which come last in input and weight."""
     check_alike(name, input, weight, bias)
-    rank = len(axes.split(", "))
-    if weight.ndim != 2 + rank:
-        kernel = ", ".join(f"kernel_{axis}" for axis in axes.split(", "))
+    rank = len(axes)
+    if len(weight.array.shape) != 2 + rank:
+        kernel = ", ".join(f"kernel_{axis}" for axis in axes)
         raise ValueError(f"{name}: weight has shape {weight.shape}, but must have {2 + rank} dimensions (out_channels, "
                          f"in_channels / groups, {kernel}); one kernel K alone is K.reshape(1, 1, *K.shape).")
-    check_batched(name, input, axes)
+    check_batched(name, input, *axes)
 
 
-def check_batched(name: str, input: Tensor, axes: str = "height, width") -> None:
-    rank = 1 + len(axes.split(", "))
-    if input.ndim not in (rank, rank + 1):
-        raise ValueError(f"{name}: input has shape {input.shape}, but must be (batch, channels, {axes}) or (channels, "
-                         f"{axes}); one image X alone is X.reshape(1, 1, *X.shape).")
+def check_batched(name: str, input: Tensor, *axes: str) -> None:
+    rank = 1 + len(axes)
+    if len(input.array.shape) not in (rank, rank + 1):
+        image = ", ".join(axes)
+        raise ValueError(f"{name}: input has shape {input.shape}, but must be (batch, channels, {image}) or (channels, "
+                         f"{image}); one image X alone is X.reshape(1, 1, *X.shape).")
 
 
 def batched(input: Tensor, rank: int = 4) -> Tensor:

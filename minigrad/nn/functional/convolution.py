@@ -15,6 +15,7 @@ from minigrad.nn.functional.arguments import (
 )  # fmt: skip
 from minigrad.nn.functional.resizing import pad
 from minigrad.ops import conv, window
+from minigrad.ops.reduce import add_bias
 from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
@@ -44,7 +45,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: In
 
     Source: Dive into Deep Learning, section "Convolutions for Images"; torch.nn.functional.conv2d for the conventions.
     """
-    check_images("conv2d", input, weight, bias, "height, width")
+    check_images("conv2d", input, weight, bias, "height", "width")
     strides, dilations = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
     paddings = padding if isinstance(padding, str) else pair("conv2d", "padding", padding)
     return unbatched(_convolved("conv2d", batched(input), weight, bias, strides, paddings, dilations, groups), input)
@@ -83,7 +84,7 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016), chapter 4.
     """
-    check_images("conv_transpose2d", input, weight, bias, "height, width")
+    check_images("conv_transpose2d", input, weight, bias, "height", "width")
     (groups,) = integers("conv_transpose2d: groups", [groups])
     y = batched(input)
     strides, paddings = pair("conv_transpose2d", "stride", stride), pair("conv_transpose2d", "padding", padding)
@@ -117,7 +118,7 @@ def unfold(input: Tensor, kernel_size: IntOrPair, dilation: IntOrPair = 1, paddi
     row-major order of the window's place, rows in row-major order of (channel, u, v).
     """
     check_floats("unfold", input)
-    check_batched("unfold", input)
+    check_batched("unfold", input, "height", "width")
     x = batched(input)
     geometry = _window_geometry("unfold", x.shape, kernel_size, dilation, padding, stride)
     return unbatched(window.unfold(x, geometry).flatten(3).flatten(1, 2), input)
@@ -183,4 +184,4 @@ def _biased(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
     if bias.shape != (channels,):
         raise ValueError(f"{name}: bias has shape {bias.shape}, but there are {channels} output channels: expected "
                          f"({channels},).")
-    return y + bias.reshape(channels, 1, 1)
+    return add_bias(y, bias)

@@ -157,12 +157,15 @@ def _of_classes(name: str, losses: Tensor, target: Tensor, weight: Tensor | None
         raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}: a class "
                          "for each. (Probabilities of the classes, for cross_entropy, are floating-point.)")
     numbers = numbers_below(name, "target", target, classes, ignore_index)
-    kept = target != ignore_index
-    places = as_tensor(np.where(numbers == ignore_index, 0, numbers), device="reference")  # the host looks them up
+    ignored = numbers == ignore_index
     weighted = _weighted(name, losses, weight)
+    places = as_tensor(np.where(ignored, 0, numbers), device="reference")  # the host looks them up
     chosen = gather(weighted, axis, places.unsqueeze(axis)).squeeze(axis)
     if smoothing:
         chosen = chosen * (1 - smoothing) + weighted.sum(axis) * (smoothing / classes)
+    if weight is None and not ignored.any():
+        return _reduced(name, chosen, reduction)
+    kept = target != ignore_index
     chosen = where(kept, chosen, 0)
     if reduction != "mean":
         return _reduced(name, chosen, reduction)

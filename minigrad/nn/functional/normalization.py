@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from math import prod
 
 from minigrad.backends.geometry import Shape
-from minigrad.function import no_grad
+from minigrad.function import Array, Function, is_grad_enabled, no_grad
 from minigrad.nn.functional.arguments import check_floats
+from minigrad.ops.convert import cast, common_dtype
 from minigrad.ops.shape import integers, unpacked
 from minigrad.tensor import Tensor
 
@@ -34,14 +35,53 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     count = prod([input.shape[axis] for axis in axes])
     if count == 1:
         raise ValueError(f"batch_norm: input {input.shape} has one value per channel, which has no variance.")
-    mean = input.mean(axes, keepdim=True)
-    centred = input - mean
-    var = (centred * centred).mean(axes, keepdim=True)
+    if count == 0:
+        return _scaled(input, input.new_ones(column), eps, weight, bias, column)
+    weight = input.new_ones(size) if weight is None else weight
+    bias = input.new_zeros(size) if bias is None else bias
+    normalize = BatchNorm(eps)
+    dtype = common_dtype((input, weight, bias))
+    y = normalize(cast(input, dtype), cast(weight, dtype), cast(bias, dtype))
     with no_grad():
-        for running, now in ((running_mean, mean), (running_var, var * (count / max(1, count - 1)))):
-            if running is not None and count:  # a batch of nothing teaches nothing
-                running.copy_(running * (1 - momentum) + now.reshape(size) * momentum)
-    return _scaled(centred, var, eps, weight, bias, column)
+        for running, now in ((running_mean, normalize.mean), (running_var, normalize.var)):
+            if running is not None:
+                unbiased = count / (count - 1) if running is running_var else 1
+                running.copy_(running * (1 - momentum) + y._constant(now) * (unbiased * momentum))
+    return y
+
+
+class BatchNorm(Function):
+    """y = (x - mean) / sqrt(var + eps) * w + b, with mean and var of each channel of x: (batch, channels, ...)."""
+
+    saves_inputs = ((0, 1), (0,), ())
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Array, w: Array, b: Array) -> Array:
+        y, self.mean, self.var = self.device.batch_norm(self._places_last(x), w, b, self.eps)
+        return self.device.reshape(y, x.shape)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, w, _ = self.inputs
+        if is_grad_enabled():
+            return self._recorded(dy, x, w)
+        arrays = self._places_last(dy.array), self._places_last(x.array), w.array
+        dx, dw, db = self.device.batch_norm_grad(*arrays, self.mean, self.var, self.eps)
+        return dy._constant(self.device.reshape(dx, dy.shape)), dy._constant(dw), dy._constant(db)
+
+    def _recorded(self, dy: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same in operations, which have derivatives in their turn."""
+        axes, column = (0, *range(2, x.ndim)), (x.shape[1], *[1] * (x.ndim - 2))
+        centred = x - x.mean(axes, keepdim=True)
+        scale = ((centred * centred).mean(axes, keepdim=True) + self.eps) ** -0.5
+        normal = centred * scale
+        products = dy * normal
+        rest = dy - dy.mean(axes, keepdim=True) - normal * products.mean(axes, keepdim=True)
+        return rest * scale * w.reshape(column), products.sum(axes), dy.sum(axes)
+
+    def _places_last(self, x: Array) -> Array:
+        return self.device.reshape(x, (*x.shape[:2], prod(x.shape[2:])))
 
 
 def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,

@@ -21,8 +21,10 @@ def max_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None =
     `return_indices` also where the largest are, h * width + k, as int64.
     """
     x, geometry = _geometry("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    y, indices = window.max_pool2d(x, geometry)
-    return (unbatched(y, input), unbatched(indices, input)) if return_indices else unbatched(y, input)
+    if not return_indices:
+        return unbatched(window.max_pool2d(x, geometry), input)
+    y, indices = window.max_pool2d_with_indices(x, geometry)
+    return unbatched(y, input), unbatched(indices, input)
 
 
 def avg_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
@@ -52,7 +54,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int 
     One number stands for both; None leaves an axis as it is. Input (batch, channels, height, width) or without batch.
     """
     check_floats("adaptive_avg_pool2d", input)
-    check_batched("adaptive_avg_pool2d", input)
+    check_batched("adaptive_avg_pool2d", input, "height", "width")
     wanted: Any = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
     kept = tuple([input.shape[k - 2] if want is None and k < 2 else want for k, want in enumerate(wanted)])
     height, width = pair("adaptive_avg_pool2d", "output_size", kept)
@@ -75,7 +77,7 @@ def _geometry(name: str, input: Tensor, kernel_size: IntOrPair, stride: IntOrPai
               dilation: IntOrPair, ceil_mode: bool) -> tuple[Tensor, ConvGeometry]:
     """The input with a batch axis, and the windows over it as a convolution of each channel with itself."""
     check_floats(name, input)
-    check_batched(name, input)
+    check_batched(name, input, "height", "width")
     x = batched(input)
     if 0 in x.shape[1:]:
         raise ValueError(f"{name}: input {input.shape} has no elements; only the batch may be empty.")

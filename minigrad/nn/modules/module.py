@@ -39,8 +39,8 @@ class IncompatibleKeys(NamedTuple):
 class _Hooks:
     hooks: dict[int, Callable[..., Any]] | None = None  # as RemovableHandle keeps them
 
-    def __iter__(self) -> Iterator[Callable[..., Any]]:
-        return iter(list((self.hooks or {}).values()))  # a hook may remove itself
+    def __call__(self) -> list[Callable[..., Any]]:
+        return list(self.hooks.values()) if self.hooks else []  # a list of its own: a hook may remove itself
 
 
 OWN: dict[str, Callable[[], Any]] = {  # what each module has of its own, made when it is first asked for
@@ -68,12 +68,12 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        for hook in self._forward_pre_hooks:
+        for hook in self._forward_pre_hooks():
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
-        for hook in self._forward_hooks:
+        for hook in self._forward_hooks():
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
         return output
@@ -116,8 +116,8 @@ class Module:
     def __getattr__(self, name: str) -> Any:  # for what is not found the usual way
         if name in OWN:
             return vars(self).setdefault(name, OWN[name]())
-        for members, _ in _registries(self):
-            if name in members:
+        for kind in ("_parameters", "_modules", "_buffers"):
+            if name in (members := getattr(self, kind)):
                 return members[name]
         if name in INSTEAD:
             raise absent(type(self).__name__, name)

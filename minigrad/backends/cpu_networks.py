@@ -1,0 +1,200 @@
+"""What networks do on the CPU besides convolution: arithmetic into pooled memory, pooling, batch norm, optimizers.
+
+Arrays of less than SMALL bytes, those with gaps and those of integers are left to NumPy, which is as good there.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.base import HostArray, Shape
+from minigrad.backends.composed import first_places
+from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
+from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.reference import Reference
+from minigrad.backends.threads import get_num_threads
+
+empty = pool.empty
+SMALL = 32 * 1024  # bytes
+_int32 = np.dtype(np.int32)
+Primitive = Callable[..., HostArray]
+
+
+def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
+    """The primitive `name` of Reference, whose result is written into pooled memory where it is large.
+
+    The kernel takes over where it can: for floats that lie side by side.
+    """
+    plain = getattr(Reference, name)
+
+    @np.errstate(all="ignore")
+    def large(*arrays: HostArray) -> HostArray:
+        x = arrays[0]
+        shape = x.shape or arrays[-1].shape  # one of two may be a number
+        y = empty(shape, x.dtype)
+        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous and array.shape == shape
+                                                               for array in arrays]):
+            kernel(*arrays, y, get_num_threads())
+            return y
+        return np.asarray(ufunc(*arrays, out=y))
+
+    def primitive(self: Reference, *arrays: HostArray) -> HostArray:
+        if arrays[0].nbytes < SMALL > arrays[-1].nbytes or not any([array.flags.c_contiguous for array in arrays]):
+            return plain(self, *arrays)  # type: ignore[no-any-return]
+        return large(*arrays)
+
+    return primitive
+
+
+class Networks(Reference):
+    neg = _pooled("neg", np.negative)
+    exp = _pooled("exp", np.exp)
+    log = _pooled("log", np.log)
+    sin = _pooled("sin", np.sin)
+    cos = _pooled("cos", np.cos)
+    abs = _pooled("abs", np.abs)
+    tanh = _pooled("tanh", np.tanh)
+    add = _pooled("add", np.add, elementwise.add)
+    sub = _pooled("sub", np.subtract, elementwise.sub)
+    mul = _pooled("mul", np.multiply, elementwise.mul)
+    div = _pooled("div", np.divide, elementwise.div)
+    maximum = _pooled("maximum", np.maximum)
+
+    def relu(self, x: HostArray) -> HostArray:
+        if x.dtype.kind != "f":
+            return super().relu(x)
+        y = empty(x.shape, x.dtype)
+        elementwise.relu(np.ascontiguousarray(x), y, get_num_threads())
+        return y
+
+    def erf(self, x: HostArray) -> HostArray:
+        y = empty(x.shape, x.dtype)
+        elementwise.erf(np.ascontiguousarray(x), y, get_num_threads())
+        return y
+
+    def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
+        if condition.size * x.itemsize < SMALL or x.itemsize < 4 or not condition.shape:
+            return np.asarray(super().where(condition, x, y))
+        z = empty(condition.shape, x.dtype)
+        bits = np.dtype(f"i{x.itemsize}")
+        first, second = [_element_or_all(array).view(bits) for array in (x, y)]
+        elementwise.where(np.ascontiguousarray(condition), first, second, z.view(bits), get_num_threads())
+        return z
+
+    def sigmoid(self, x: HostArray) -> HostArray:
+        if x.nbytes < SMALL:
+            return np.asarray(super().sigmoid(x))
+        small, y = self.exp(self.neg(self.abs(x))), self.full(x.shape, 1, x.dtype)  # never overflows
+        np.copyto(y, small, where=x < 0)
+        return np.asarray(np.divide(y, np.add(small, 1, out=small), out=y))
+
+    def relu_grad(self, y: HostArray, dy: HostArray) -> HostArray:
+        if y.dtype.kind != "f":
+            return np.asarray(super().relu_grad(y, dy))
+        dx = empty(y.shape, y.dtype)
+        elementwise.relu_grad(np.ascontiguousarray(y), np.ascontiguousarray(dy), dx, get_num_threads())
+        return dx
+
+    def add_bias(self, x: HostArray, bias: HostArray) -> None:
+        if not _may_be_written(x) or x.dtype.kind != "f":
+            super().add_bias(x, bias)
+            return
+        elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
+
+    def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
+        every_axis_but_that_of_channels = axes == (0, *range(2, x.ndim)) and x.ndim > 2
+        if not every_axis_but_that_of_channels or x.dtype.kind != "f" or not x.flags.c_contiguous:
+            return super().sum(x, axes)
+        y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
+        normalization.channel_sums(_places_last(x), y, get_num_threads())
+        return y
+
+    def broadcast_to(self, x: HostArray, shape: Shape) -> HostArray:
+        if x.size != 1:
+            return super().broadcast_to(x, shape)
+        y = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # numbers are repeated all the time: the short way
+        y.flags.writeable = False
+        return y
+
+    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
+        if prod(shape) * dtype.itemsize < SMALL:
+            return super().full(shape, value, dtype)
+        y = empty(shape, dtype)
+        np.copyto(y, super().full((), value, dtype))
+        return y
+
+    def copy(self, x: HostArray) -> HostArray:
+        y = empty(x.shape, x.dtype)
+        np.copyto(y, x)
+        return y
+
+    # --- windows ----------------------------------------------------------------------------------------
+
+    def max_pool2d(self, x: HostArray, geometry: ConvGeometry) -> tuple[HostArray, HostArray]:
+        y, places = empty(geometry.y_shape, x.dtype), empty(geometry.y_shape, _int32)
+        first = first_places(geometry)
+        window.max_pool2d(np.ascontiguousarray(x), first, y, places, geometry, get_num_threads())
+        return y, places
+
+    def pick(self, x: HostArray, places: HostArray, geometry: ConvGeometry) -> HostArray:
+        y = empty(geometry.y_shape, x.dtype)
+        window.pick(np.ascontiguousarray(x), np.ascontiguousarray(places), y, get_num_threads())
+        return y
+
+    def spread(self, y: HostArray, places: HostArray, geometry: ConvGeometry) -> HostArray:
+        x = empty(geometry.x_shape, y.dtype)
+        window.spread(np.ascontiguousarray(y), np.ascontiguousarray(places), x, get_num_threads())
+        return x
+
+    # --- batch norm -------------------------------------------------------------------------------------
+
+    def batch_norm(self, x: HostArray, weight: HostArray, bias: HostArray,
+                   eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        y, mean, var = empty(x.shape, x.dtype), np.empty_like(weight), np.empty_like(weight)
+        x, weight, bias = map(np.ascontiguousarray, (x, weight, bias))
+        normalization.batch_norm(x, weight, bias, eps, y, mean, var, get_num_threads())
+        return y, mean, var
+
+    def batch_norm_grad(self, dy: HostArray, x: HostArray, weight: HostArray, mean: HostArray, var: HostArray,
+                        eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        dx, dweight, dbias = empty(x.shape, x.dtype), np.empty_like(mean), np.empty_like(mean)
+        dy, x, weight, mean, var = map(np.ascontiguousarray, (dy, x, weight, mean, var))
+        normalization.batch_norm_grad(dy, x, weight, mean, var, eps, dx, dweight, dbias, get_num_threads())
+        return dx, dweight, dbias
+
+    # --- optimizers -------------------------------------------------------------------------------------
+
+    def sgd(self, p: HostArray, g: HostArray, b: HostArray | None, lr: float, momentum: float, damping: float,
+            decay: float, nesterov: bool) -> None:
+        if not _may_be_written(p, b):
+            super().sgd(p, g, b, lr, momentum, damping, decay, nesterov)
+            return
+        g = np.ascontiguousarray(g)
+        optimizers.sgd(p, g, b, lr, momentum, damping, decay, nesterov, get_num_threads())
+
+    def adam(self, p: HostArray, g: HostArray, m: HostArray, v: HostArray, most: HostArray | None, decay: float,
+             shrink: float, new_mean: float, new_square: float, eps: float, step: float) -> None:
+        if not _may_be_written(p, m, v, most):
+            super().adam(p, g, m, v, most, decay, shrink, new_mean, new_square, eps, step)
+            return
+        g = np.ascontiguousarray(g)
+        optimizers.adam(p, g, m, v, most, decay, shrink, new_mean, new_square, eps, step, get_num_threads())
+
+
+def _may_be_written(*arrays: HostArray | None) -> bool:
+    """By a kernel; for others NumPy knows how, or what to say."""
+    return all([array is None or (array.flags.c_contiguous and array.flags.writeable) for array in arrays])
+
+
+def _places_last(x: HostArray) -> HostArray:
+    """The contiguous x, (batch, channels, ...), as (batch, channels, places)."""
+    return x.reshape(*x.shape[:2], prod(x.shape[2:]))
+
+
+def _element_or_all(x: HostArray) -> HostArray:
+    """The one element of x, if it is repeated; else x, contiguous."""
+    if x.size > 1 and not any(x.strides):
+        return x[(slice(1),) * x.ndim].reshape(1)
+    return np.ascontiguousarray(x)

@@ -1,0 +1,190 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Elementwise arithmetic on the CPU, by several threads.
+
+These loops wait for memory, whatever the instruction set. A literal `operation` lets the compiler make a loop of each.
+"""
+
+from cython.parallel cimport prange
+from libc.math cimport erf as c_erf
+
+from minigrad_ext.arrays cimport block_end, blocks, kind_of, reads, real, team, writes, BLOCK
+
+ctypedef fused bits:
+    int
+    long long
+
+cdef enum Operation:
+    ADD
+    SUB
+    MUL
+    DIV
+    RELU_GRAD
+
+
+cdef inline real value(Operation operation, real x, real y) noexcept nogil:
+    if operation == ADD:
+        return x + y
+    if operation == SUB:
+        return x - y
+    if operation == MUL:
+        return x * y
+    if operation == DIV:
+        return x / y
+    return 0 if x <= 0 else y
+
+
+cdef inline void apply(
+    Operation operation, const real *x, const real *y, real *z, Py_ssize_t start, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(start, end):
+        z[j] = value(operation, x[j], y[j])
+
+
+cdef inline void apply_all(
+    Operation operation, const real *x, const real *y, real *z, Py_ssize_t size, int threads
+) noexcept:
+    cdef Py_ssize_t block
+    for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
+        apply(operation, x, y, z, block * BLOCK, block_end(block, size))
+
+
+cdef void apply_literal(
+    Operation operation, const real *x, const real *y, real *z, Py_ssize_t size, int threads
+) noexcept:
+    if operation == ADD:
+        apply_all(ADD, x, y, z, size, threads)
+    elif operation == SUB:
+        apply_all(SUB, x, y, z, size, threads)
+    elif operation == MUL:
+        apply_all(MUL, x, y, z, size, threads)
+    elif operation == DIV:
+        apply_all(DIV, x, y, z, size, threads)
+    else:
+        apply_all(RELU_GRAD, x, y, z, size, threads)
+
+
+cdef binary(Operation operation, x, y, z, int threads):
+    cdef Py_ssize_t size = z.size
+    cdef char kind = kind_of(z)
+    if kind == b"f":
+        apply_literal(operation, <const float *> reads(x, kind, size), <const float *> reads(y, kind, size),
+                      <float *> writes(z, kind, size), size, threads)
+    else:
+        apply_literal(operation, <const double *> reads(x, b"d", size), <const double *> reads(y, b"d", size),
+                      <double *> writes(z, b"d", size), size, threads)
+
+
+def add(x, y, z, int threads):
+    """z = x + y; as below, of arrays of one size, all of float32 or all of float64, z new or one of the others"""
+    binary(ADD, x, y, z, threads)
+
+
+def sub(x, y, z, int threads):
+    """z = x - y"""
+    binary(SUB, x, y, z, threads)
+
+
+def mul(x, y, z, int threads):
+    """z = x * y"""
+    binary(MUL, x, y, z, threads)
+
+
+def div(x, y, z, int threads):
+    """z = x / y"""
+    binary(DIV, x, y, z, threads)
+
+
+def relu_grad(y, dy, dx, int threads):
+    """dx = 0 where y <= 0, else dy"""
+    binary(RELU_GRAD, y, dy, dx, threads)
+
+
+def relu(x, y, int threads):
+    """y = max(x, 0), which is relu_grad(x, x)"""
+    binary(RELU_GRAD, x, x, y, threads)
+
+
+cdef inline void choose_all(
+    const char *condition, const bits *x, Py_ssize_t x_step, const bits *y, Py_ssize_t y_step, bits *z,
+    Py_ssize_t size, int threads,
+) noexcept:
+    cdef Py_ssize_t block, j
+    cdef bits mask
+    for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
+        for j in range(block * BLOCK, block_end(block, size)):
+            mask = -<bits> condition[j]
+            z[j] = y[j * y_step] ^ ((y[j * y_step] ^ x[j * x_step]) & mask)
+
+
+cdef void choose_steps(
+    const char *condition, const bits *x, bint x_repeats, const bits *y, bint y_repeats, bits *z, Py_ssize_t size,
+    int threads,
+) noexcept:
+    if x_repeats and y_repeats:
+        choose_all(condition, x, 0, y, 0, z, size, threads)
+    elif x_repeats:
+        choose_all(condition, x, 0, y, 1, z, size, threads)
+    elif y_repeats:
+        choose_all(condition, x, 1, y, 0, z, size, threads)
+    else:
+        choose_all(condition, x, 1, y, 1, z, size, threads)
+
+
+def where(condition, x, y, z, int threads):
+    """z = x where `condition` holds, else y, for integers of 32 or 64 bits, as which floats may be viewed. With bits, as
+    branches are slow where a condition is random. Of x and y each may be a single number.
+    """
+    cdef Py_ssize_t size = z.size, x_size = x.size, y_size = y.size
+    cdef char kind = kind_of(z)
+    cdef const char *c = <const char *> reads(condition, b"?", size)
+    cdef const void *first = reads(x, kind, 1 if x_size == 1 else size)
+    cdef const void *second = reads(y, kind, 1 if y_size == 1 else size)
+    cdef void *result = writes(z, kind, size)
+    if z.itemsize == 4:
+        choose_steps(c, <const int *> first, x_size == 1, <const int *> second, y_size == 1, <int *> result, size,
+                     threads)
+    elif z.itemsize == 8:
+        choose_steps(c, <const long long *> first, x_size == 1, <const long long *> second, y_size == 1,
+                     <long long *> result, size, threads)
+    else:
+        raise ValueError(f"where: {z.dtype} has neither 32 nor 64 bits")
+
+
+cdef void erf_all(const real *x, real *y, Py_ssize_t size, int threads) noexcept:
+    cdef Py_ssize_t j
+    for j in prange(size, nogil=True, schedule="static", num_threads=team(size, threads)):
+        y[j] = <real> c_erf(x[j])
+
+
+def erf(x, y, int threads):
+    """y = erf(x), computed in double precision by the C library, which is right to the last digit"""
+    cdef Py_ssize_t size = x.size
+    cdef char kind = kind_of(x)
+    if kind == b"f":
+        erf_all(<const float *> reads(x, kind, size), <float *> writes(y, kind, size), size, threads)
+    else:
+        erf_all(<const double *> reads(x, b"d", size), <double *> writes(y, b"d", size), size, threads)
+
+
+cdef void add_rows(
+    real *x, const real *bias, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t places, int threads
+) noexcept:
+    cdef Py_ssize_t row, j
+    for row in prange(rows, nogil=True, schedule="static", num_threads=team(rows * places, threads)):
+        for j in range(row * places, (row + 1) * places):
+            x[j] += bias[row % channels]
+
+
+def add_bias(x, bias, int threads):
+    """x += bias, for x of (batch, channels, places) and bias of (channels,)"""
+    cdef Py_ssize_t batch, channels, places, size
+    cdef char kind = kind_of(x)
+    batch, channels, places = x.shape
+    size = batch * channels * places
+    if kind == b"f":
+        add_rows(<float *> writes(x, kind, size), <const float *> reads(bias, kind, channels), batch * channels,
+                 channels, places, threads)
+    else:
+        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch * channels,
+                 channels, places, threads)
