@@ -51,7 +51,9 @@ def test_the_code_of_the_page() -> None:
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text())
     assert len(links) > 10
-    assert [link for link in links if not (PAGE.parent / link).exists()] == []
+    results = ROOT / "benchmarks" / "results"  # `make bench` writes them
+    missing = [link for link in links if not (PAGE.parent / link).exists()]
+    assert [link for link in missing if results.exists() or "benchmarks/results" not in link] == []
 
 
 @page
