@@ -107,7 +107,7 @@ def save_roofline(file: Path, results: dict[str, Any]) -> None:
     rows = [row for row in rows if (row["instructions"], row["threads"]) == (best, 1) and row["shape"] != "edge"]
     intensity = {row["shape"]: CASES[row["shape"]].geometry().flops / CASES[row["shape"]].bytes() for row in rows}
     lowest = min(speed(row, "y") for row in rows)
-    left, right = min(intensity.values()) / 1.6, max(intensity.values()) * 1.6
+    left, right = min(intensity.values()) / 4, max(intensity.values()) * 1.6
     low, high = lowest / 12, peak * 5
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.2))
@@ -119,7 +119,8 @@ def save_roofline(file: Path, results: dict[str, Any]) -> None:
             x, y = left * 1.1, left * bandwidth * 1.3  # a little above the line, and parallel to it
             axes.text(x, y, f"{where}, {bandwidth:.0f} GB/s", fontsize=9, rotation=math.degrees(math.atan(y / x)),
                       rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
-        axes.annotate(f"peak of one thread\n{peak:.0f} GFLOP/s", (left, peak), (5, 6), va="bottom", **note)
+        corner = (peak / machine["memory"], peak)
+        axes.annotate(f"peak of one thread, {peak:.0f} GFLOP/s", corner, (5, 5), va="bottom", **note)
         for rung, (colour, marker) in RUNGS.items():
             its = [row for row in rows if row["rung"] == rung]
             axes.plot([intensity[row["shape"]] for row in its], [speed(row, "y") for row in its], marker, color=colour,
