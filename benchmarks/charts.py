@@ -149,7 +149,7 @@ def save_rungs(file: Path, results: dict[str, Any]) -> None:
         figure = Figure(figsize=(9, 1.7 + 0.4 * len(speeds)))
         height = figure.get_figheight()
         axes = figure.add_axes((0.27, 0.6 / height, 0.7, 1 - 1.45 / height))
-        colours = [INK, *[RUNGS[row["rung"]][0] for row in rows]]
+        colours = [INK, *[RUNGS.get(row["rung"], (GREEN, ""))[0] for row in rows]]
         for line, (value, colour) in enumerate(zip(speeds.values(), colours, strict=True)):
             axes.plot([low, value], [line, line], color=PALE, linewidth=2, zorder=1)
             axes.plot(value, line, "o", color=colour, markersize=8)

@@ -4,7 +4,7 @@
     python benchmarks/ladder.py --shapes resnet-64 --rounds 5
 
 On each shape each rung that can do it computes the three maps (y, dx and dw) with one thread and each instruction set
-that the machine has; the rung that minigrad takes by itself does so with all threads, too. Times are medians, and an
+that the machine has; what minigrad takes by itself, the "default", does so with all threads, too. Times are medians, an
 error is the norm of the difference over the norm, against float64. `peak` is how many multiplications and additions one
 thread can do at all, measured by the kernels themselves; bandwidths are those of NumPy's copies. What the numbers mean
 is said in docs/ladder.md.
@@ -44,14 +44,16 @@ def three_maps(case: Case, dtype: str, device: str = "cpu") -> Maps:
 
 
 def variants(case: Case) -> list[dict[str, Any]]:
-    """The ways up to the top, from below. Loops are in Cython, and the compiler's choice of instructions."""
+    """The ways up to the top, from below. Loops are in Cython, and the compiler's choice of instructions.
+
+    "default" is what minigrad takes by itself, which may be another rung for each map.
+    """
     *others, best = cpu.instruction_sets()
-    chosen = cpu.choose(case.geometry(), np.dtype("float32"))
     ways = [("loops", best, 1)]
     ways += [("direct", each, 1) for each in (*others, best)]
     ways += [("winograd", each, 1) for each in (*others, best) if possible("winograd", case)]
-    ways += [(chosen, best, USABLE)] if USABLE > 1 else []
-    return [dict(zip(WAY, way, strict=True)) | {"chosen": way[:2] == (chosen, best)} for way in ways]
+    ways += [("default", best, threads) for threads in sorted({1, USABLE})]
+    return [dict(zip(WAY, way, strict=True)) for way in ways]
 
 
 def possible(rung: str, case: Case) -> bool:
@@ -72,7 +74,7 @@ def turn_here(shapes: list[str], seconds: float) -> dict[str, Any]:
         right = {each: exact[each]() for each in MAPS}
         for variant in variants(CASES[shape]):
             minigrad.set_num_threads(variant["threads"])
-            with cpu.use(variant["rung"], variant["instructions"]):
+            with cpu.use(None if variant["rung"] == "default" else variant["rung"], variant["instructions"]):
                 times = {each: measure(maps[each], seconds) for each in MAPS}
                 errors = {each: error(maps[each](), right[each]) for each in MAPS}
             name = " ".join([shape, *map(str, variant.values())])

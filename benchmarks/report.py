@@ -96,14 +96,14 @@ def speed(row: dict[str, Any], which: str | None = None) -> float:
 
 def way(row: dict[str, Any]) -> str:
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    return row["rung"] + (f", {row['instructions']}" if row["rung"] != "loops" else "") + threads
+    return row["rung"] + (f", {row['instructions']}" if row["rung"] in ("direct", "winograd") else "") + threads
 
 
 def every_rung(ladder: dict[str, Any]) -> str:
-    """GFLOP/s of each map, their share of the peak, and the error against float64. `*`: what minigrad takes."""
+    """The time of each map, GFLOP/s of all three, their share of the peak, and errors against float64."""
     peak, rows = ladder["machine"]["peak float32"], []
     for row in ladder["rows"]:
-        cells = {"shape": row["shape"], "rung": way(row) + " *" * row["chosen"]}
+        cells = {"shape": row["shape"], "rung": way(row)}
         cells |= {f"{each} ms": seconds * 1e3 for each, seconds in row["seconds"].items()}
         cells |= {"GFLOP/s": speed(row), "of the peak": f"{speed(row) / peak / row['threads']:.0%}"}
         rows.append(cells | {f"error of {each}": value for each, value in row["error"].items()})
@@ -113,8 +113,10 @@ def every_rung(ladder: dict[str, Any]) -> str:
 def way_up(ladder: dict[str, Any]) -> Rows:
     """The rows of one shape, on which the lesson is taught: a change at a time, each on top of those before."""
     rows = [row for row in ladder["rows"] if row["shape"] == LESSON]
-    best = rows[0]["instructions"]  # that of the loops, which have the best that there is
-    return [row for row in rows if row["rung"] != "winograd" or row["instructions"] == best]
+    best, threads = rows[0]["instructions"], rows[-1]["threads"]  # of the loops, which have the best; of the last row
+    top = [("winograd", best, 1), ("default", best, threads)]
+    ways = [(row["rung"], row["instructions"], row["threads"]) for row in rows]
+    return [row for row, way in zip(rows, ways, strict=True) if way[0] in ("loops", "direct") or way in top]
 
 
 def rungs(ladder: dict[str, Any]) -> str:
@@ -205,7 +207,7 @@ Seconds beyond those that Python takes to start:
 ## Every rung: ladder.py
 
 One thread unless said otherwise; GFLOP/s of the three maps together; errors are norms of the difference over norms,
-against float64. `*` is what minigrad takes by itself.
+against float64. The default is what minigrad takes by itself.
 
 {every_rung(results["ladder"])}
 """
