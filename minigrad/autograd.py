@@ -46,7 +46,8 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
                 continue
             if tensor.grad is None:
-                tensor.grad = gradient.clone()  # its own memory: zeroing one gradient must not touch another
+                own = gradient.clone if create_graph else gradient._copied  # zeroing one must not touch another
+                tensor.grad = own()
             elif create_graph:
                 tensor.grad = tensor.grad + gradient
             else:

@@ -74,7 +74,7 @@ class _Captured:
         return result.detach()
 
     def _replay(self, tape: "_Tape", tensors: tuple[Tensor, ...]) -> Tensor:
-        given = [(tensor.device, tensor.shape, tensor.dtype) for tensor in tensors]
+        given = _kinds(tensors)
         if given != tape.given:
             raise ValueError(f"capture: the step was recorded with (device, shape, dtype) of arguments and parameters "
                              f"{tape.given}, now they are {given}. Capture it anew for these.")
@@ -98,7 +98,7 @@ class _Tape:
 
     def __init__(self, device: Backend, tensors: tuple[Tensor, ...]) -> None:
         self.device = device
-        self.given = [(tensor.device, tensor.shape, tensor.dtype) for tensor in tensors]
+        self.given = _kinds(tensors)
         self.writes = [-tensor.version.count for tensor in tensors]  # to which finish() adds what it is then
         self.calls: list[Call] = []
         self.values: list[Any] = [tensor.array for tensor in tensors]  # keeps them alive: no two arrays have one id
@@ -205,6 +205,10 @@ class _Tape:
                 kept.append((what, places, place))
         self.values = [None if place in self.computed - self.constants else it for place, it in enumerate(self.values)]
         return kept[::-1]
+
+
+def _kinds(tensors: tuple[Tensor, ...]) -> list[tuple[Any, ...]]:
+    return [(tensor.device, tensor.array.shape, tensor.array.dtype) for tensor in tensors]
 
 
 def _together(*parts: Any) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ class Generator:
     """
 
     @cached_property
-    def source(self) -> "np.random.Generator":
+    def _source(self) -> "np.random.Generator":
         return np.random.default_rng()  # when first asked for: loading numpy.random takes a fifth of `import minigrad`
 
     def manual_seed(self, seed: int) -> "Generator":
@@ -36,12 +36,12 @@ class Generator:
         (number,) = integers("manual_seed", [seed])
         if not -(2**63) <= number < 2**64:
             raise ValueError(f"manual_seed: seed={seed} must be from -2^63 to 2^64 - 1.")
-        self.source = np.random.default_rng(number % 2**64)
+        self._source = np.random.default_rng(number % 2**64)
         return self
 
     def get_state(self) -> Tensor:
         """The state, 64 bytes: a copy, as a uint8 tensor."""
-        bits = self.source.bit_generator
+        bits = self._source.bit_generator
         with bits.lock:
             state = bits.state
         words = (state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"])
@@ -59,7 +59,7 @@ class Generator:
         generator = np.random.Generator(np.random.PCG64())
         words = {"state": {"state": state, "inc": inc}, "has_uint32": has, "uinteger": half}
         generator.bit_generator.state = {"bit_generator": "PCG64", **words}
-        self.source = generator
+        self._source = generator
 
 
 _generator = Generator()
@@ -86,7 +86,7 @@ def set_rng_state(new_state: Tensor) -> None:
 def _source(name: str, generator: Generator | None) -> "np.random.Generator":
     if generator is not None and not isinstance(generator, Generator):
         raise TypeError(f"{name}: generator must be a minigrad.Generator, got {type(generator).__name__}.")
-    return (generator or _generator).source
+    return (generator or _generator)._source
 
 
 def _float(name: str, dtype: Any) -> np.dtype[Any]:

@@ -110,6 +110,10 @@ class Tensor(Methods):
         """A tensor without history around an array of this tensor's device."""
         return Tensor(array, self.device)
 
+    def _copied(self) -> "Tensor":
+        """clone(), without history."""
+        return Tensor(self.device.copy(self.array), self.device)
+
     def _as_operand(self, value: Any) -> "Tensor":
         """`value` as the other operand of a binary operation; numbers become constants of this tensor's dtype."""
         if isinstance(value, Tensor):

@@ -1,70 +1,12 @@
-// The convolution and its two gradients, compiled per dtype (-D real=float or double). With
-//
-//     h = i * row_stride - row_padding + u * row_dilation
-//     k = j * column_stride - column_padding + v * column_dilation
-//
-// and c counted within the group of o, weight w[o,c,u,v] joins element [n,c,h,k] of the image x to element [n,o,i,j] of
-// the output y. Each map is a sum over all that is joined; what falls outside the image is skipped.
+// The convolution and its two gradients in registers, without any memory that work-items share: for processors, and on
+// GPUs for the few channels that would not fill a tile (tiles.cl). geometry.cl stands in front.
 //
 // All three gather: a work-item owns a part of the result that nobody else writes, and adds up its terms in a fixed
 // order. So there are no atomics, and the same bits every time.
-
-// ConvGeometry as ints in this order (backends/opencl.py). `channels` is that of w: in_channels / groups.
-typedef struct {
-    int batch, in_channels, height, width;
-    int out_channels, channels, kernel_height, kernel_width;
-    int out_height, out_width;
-    int row_stride, column_stride, row_padding, column_padding, row_dilation, column_dilation, groups;
-} Geometry;
-
+//
 // A work-item computes a block of BLOCK channels, so that each element it reads serves them all, by a strip of STRIP
-// neighbouring columns, which fill vector registers. Loops over both are unrolled, and the sums stay in registers.
-#define BLOCK 8
-#define STRIP 8
-
-// --- the definition ------------------------------------------------------------------------------------------------
-
-// The kernels below read 0 where a strip reaches outside the image. That adds nothing, unless the weight is infinite or
-// NaN: 0 * w is NaN then, and so is the sum. So a sum that is NaN, and only such a one, is done again as defined.
-
-// y[n,o,i,j] = sum over c, u, v of x[n,c,h,k] * w[o,c,u,v]
-real conv2d_element(
-    const Geometry *g, global const real *x, global const real *w, const int n, const int o, const int i, const int j)
-{
-    const int first = o / (g->out_channels / g->groups) * g->channels; // channel of x that is the group's c = 0
-    real y = 0;
-    for (int c = 0; c < g->channels; c++)
-        for (int u = 0; u < g->kernel_height; u++)
-            for (int v = 0; v < g->kernel_width; v++) {
-                const int h = i * g->row_stride - g->row_padding + u * g->row_dilation;
-                const int k = j * g->column_stride - g->column_padding + v * g->column_dilation;
-                if (h >= 0 && h < g->height && k >= 0 && k < g->width)
-                    y += x[((n * g->in_channels + first + c) * g->height + h) * g->width + k]
-                       * w[((o * g->channels + c) * g->kernel_height + u) * g->kernel_width + v];
-            }
-    return y;
-}
-
-// x[n,c,h,k] = sum over o, i, j, u, v that meet (h, k) of y[n,o,i,j] * w[o,c,u,v]
-real conv2d_input_grad_element(
-    const Geometry *g, global const real *y, global const real *w,
-    const int n, const int group, const int c, const int h, const int k)
-{
-    const int outputs = g->out_channels / g->groups;
-    real x = 0;
-    for (int o = group * outputs; o < (group + 1) * outputs; o++)
-        for (int u = 0; u < g->kernel_height; u++)
-            for (int v = 0; v < g->kernel_width; v++) {
-                const int row = h + g->row_padding - u * g->row_dilation;          // = i * row_stride
-                const int column = k + g->column_padding - v * g->column_dilation; // = j * column_stride
-                const int i = row / g->row_stride, j = column / g->column_stride;
-                if (row >= 0 && row % g->row_stride == 0 && i < g->out_height &&
-                    column >= 0 && column % g->column_stride == 0 && j < g->out_width)
-                    x += y[((n * g->out_channels + o) * g->out_height + i) * g->out_width + j]
-                       * w[((o * g->channels + c) * g->kernel_height + u) * g->kernel_width + v];
-            }
-    return x;
-}
+// neighbouring columns, which fill vector registers on a processor. Loops over both are unrolled, and the sums stay in
+// registers. The host chooses their sizes.
 
 // --- reading a strip -----------------------------------------------------------------------------------------------
 
@@ -91,19 +33,6 @@ void read_strip(real *strip, global const real *row, const int size, const int a
         for (int s = 0; s < STRIP; s++) {
             const int k = at + s * step;
             strip[s] = k >= 0 && k < size ? row[k] : 0;
-        }
-    }
-}
-
-// strip[s] = row[(at + s) / step], 0 where that is no whole number or outside the row
-void read_spread_strip(real *strip, global const real *row, const int size, const int at, const int step)
-{
-    if (step == 1) {
-        read_strip(strip, row, size, at, 1);
-    } else {
-        for (int s = 0; s < STRIP; s++) {
-            const int j = (at + s) / step;
-            strip[s] = at + s >= 0 && (at + s) % step == 0 && j < size ? row[j] : 0;
         }
     }
 }
@@ -151,37 +80,42 @@ kernel void conv2d(
     for (int b = 0; b < depth; b++)
         for (int s = 0; s < width; s++)
             y[((n * g.out_channels + o + b) * g.out_height + i) * g.out_width + j + s] =
-                isnan(total[b][s]) ? conv2d_element(&g, x, w, n, o + b, i, j + s) : total[b][s];
+                isnan(total[b][s]) ? conv2d_element(&g, x, w, n, o + b, i, j + s, 0, g.channels) : total[b][s];
 }
 
-// This work-item owns x[n, c..c+BLOCK-1, h, k..k+STRIP-1], c counted within its group.
+// This work-item owns x[n, c..c+BLOCK-1, h, k], c counted within its group, for STRIP columns k that lie a stride
+// apart: they meet the same taps, and neighbours in y.
 kernel void conv2d_input_grad(
     const Geometry g, global const real *restrict y, global const real *restrict w, global real *restrict x)
 {
     const int outputs = g.out_channels / g.groups, blocks = (g.channels + BLOCK - 1) / BLOCK;
-    const int strips = (g.width + STRIP - 1) / STRIP;
-    const int h = get_global_id(0) / strips, k = get_global_id(0) % strips * STRIP;
+    const int phases = min(g.column_stride, g.width), columns = (g.width + phases - 1) / phases; // phase = k % stride
+    const int strips = (columns + STRIP - 1) / STRIP;
+    const int h = get_global_id(0) / (phases * strips), strip_of_row = get_global_id(0) % (phases * strips);
+    const int k = strip_of_row / strips + strip_of_row % strips * STRIP * g.column_stride;
     const int group = get_global_id(1) / blocks, c = get_global_id(1) % blocks * BLOCK;
-    const int n = get_global_id(2);
+    const int n = get_global_id(2), begin = group * outputs, end = begin + outputs;
     if (h >= g.height)
         return;
-    const int depth = min(BLOCK, g.channels - c), width = min(STRIP, g.width - k);
+    const int depth = min(BLOCK, g.channels - c);
 
     int at[BLOCK]; // w[o, c + b] begins there, counted from w[o]
     for (int b = 0; b < BLOCK; b++)
         at[b] = (c + min(b, depth - 1)) * g.kernel_height * g.kernel_width;
 
+    const int first_u = first_tap(h + g.row_padding, g.row_stride, g.row_dilation, g.kernel_height);
+    const int first_v = first_tap(k + g.column_padding, g.column_stride, g.column_dilation, g.kernel_width);
+    const int first_i = (h + g.row_padding - first_u * g.row_dilation) / g.row_stride;
+    const int first_j = (k + g.column_padding - first_v * g.column_dilation) / g.column_stride;
     real total[BLOCK][STRIP] = {{0}};
-    for (int o = group * outputs; o < (group + 1) * outputs; o++)
-        for (int u = 0; u < g.kernel_height; u++) {
-            const int row = h + g.row_padding - u * g.row_dilation, i = row / g.row_stride; // row = i * row_stride
-            if (row < 0 || row % g.row_stride != 0 || i >= g.out_height)
+    for (int o = begin; o < end; o++)
+        for (int u = first_u, i = first_i; u < g.kernel_height; u += g.row_step, i -= g.row_shift) {
+            if (i < 0 || i >= g.out_height)
                 continue;
-            global const real *columns = y + ((n * g.out_channels + o) * g.out_height + i) * g.out_width;
-            for (int v = 0; v < g.kernel_width; v++) {
+            global const real *row = y + ((n * g.out_channels + o) * g.out_height + i) * g.out_width;
+            for (int v = first_v, j = first_j; v < g.kernel_width; v += g.column_step, j -= g.column_shift) {
                 real strip[STRIP];
-                const int column = k + g.column_padding - v * g.column_dilation; // = j * column_stride
-                read_spread_strip(strip, columns, g.out_width, column, g.column_stride);
+                read_strip(strip, row, g.out_width, j, 1);
                 global const real *taps = w + (o * g.channels * g.kernel_height + u) * g.kernel_width + v;
                 #pragma unroll
                 for (int b = 0; b < BLOCK; b++) {
@@ -193,9 +127,11 @@ kernel void conv2d_input_grad(
         }
 
     for (int b = 0; b < depth; b++)
-        for (int s = 0; s < width; s++)
-            x[((n * g.in_channels + group * g.channels + c + b) * g.height + h) * g.width + k + s] =
-                isnan(total[b][s]) ? conv2d_input_grad_element(&g, y, w, n, group, c + b, h, k + s) : total[b][s];
+        for (int s = 0; s < STRIP && k + s * g.column_stride < g.width; s++) {
+            const int column = k + s * g.column_stride;
+            x[((n * g.in_channels + group * g.channels + c + b) * g.height + h) * g.width + column] =
+                isnan(total[b][s]) ? conv2d_input_grad_element(&g, y, w, n, c + b, h, column, begin, end) : total[b][s];
+        }
 }
 
 // The sum over n, i, j is cut into `shares`, each of every shares-th row (n, i) of y; the host adds the shares up.
@@ -206,9 +142,9 @@ kernel void conv2d_weight_grad(
 {
     const int outputs = g.out_channels / g.groups, blocks = (outputs + BLOCK - 1) / BLOCK;
     const int taps = g.kernel_height * g.kernel_width;
-    const int c = get_global_id(0) / taps, tap = get_global_id(0) % taps, share = get_global_id(1);
+    const int c = get_global_id(0) / taps, tap = get_global_id(0) % taps, share = get_global_id(2);
     const int u = tap / g.kernel_width, v = tap % g.kernel_width;
-    const int group = get_global_id(2) / blocks, first = get_global_id(2) % blocks * BLOCK;
+    const int group = get_global_id(1) / blocks, first = get_global_id(1) % blocks * BLOCK;
     const int o = group * outputs + first;
     if (c >= g.channels)
         return;

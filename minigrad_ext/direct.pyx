@@ -39,10 +39,12 @@ cdef enum:
     ROWS = 8               # rows of a tile: output channels
     COLUMNS = 48           # its columns: places
     LANES = 16             # columns come in multiples of this
-    PITCH = 64             # from row to row of a panel: copies of whole vectors may reach beyond the columns
+    MOST = 4 * COLUMNS     # columns of a panel where there are many weights,
+    MANY = 1 << 17         # more than these: then it pays to use each, once loaded, for more places
     TERMS = 128            # of the sum, in a block
     FEW = 16               # output channels for which packing a panel does not pay
     WIDE = 384             # places of a panel that is not packed, and of one for the weight gradient's dot products
+    SLACK = 64             # numbers behind a layout that tiles may read
     NARROW = 8             # channels * kernel width for which they do not make a good tile of the weight gradient
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
 
@@ -69,6 +71,8 @@ cdef struct Correlation:
     Py_ssize_t row_kinds, column_kinds
     Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind, their distance, that of channels
     Py_ssize_t tiles                                      # of ROWS outs, per group
+    Py_ssize_t panel, panel_pitch                         # columns of a panel; copies of whole vectors reach beyond them
+    bint in_order                                         # channels and taps follow each other in w as they are counted
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
@@ -109,6 +113,8 @@ cdef void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t u, v, k
     m.tiles = (m.outs + ROWS - 1) // ROWS
+    m.panel = MOST if m.outs * m.channels * m.rows * m.columns > MANY else COLUMNS
+    m.panel_pitch = m.panel + LANES
     m.turned = False
     m.wide = m.outs <= FEW
     m.flat = not m.wide and (
@@ -123,6 +129,9 @@ cdef void prepare(Correlation *m) noexcept nogil:
     m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
     m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
     m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
+    m.in_order = m.w_channel == m.rows * m.columns
+    for k in range(m.rows * m.columns):
+        m.in_order &= m.weight[k] == k
     m.border = False
     for u in range(m.rows):
         m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
@@ -192,30 +201,38 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
 
 
 cdef void pack_weights(
-    const Correlation *m, const real *w, Py_ssize_t unit, real *packed, bint *finite
+    const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed, bint *finite
 ) noexcept nogil:
-    """The weights of ROWS outs as an array (terms, ROWS), rows without an out being 0. Clears `finite` if one is not."""
-    cdef Py_ssize_t group = unit // m.tiles, out = unit % m.tiles * ROWS
-    cdef Py_ssize_t rows = min(ROWS, m.outs - out), a, c, t
+    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out are 0.
+    Clears `finite` if one is infinite or NaN."""
+    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, k, t
+    cdef real zero[ROWS]
+    cdef real *to
+    cdef const real *from_
+    cdef const real *start
     cdef Block b
-    cdef const real *source
-    cdef real zero[ROWS]  # 0 times infinity is NaN
     memset(zero, 0, sizeof(zero))
-    w += group * m.w_group + out * m.w_out
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
-        for t in range(b.tap, b.tap + b.taps):
-            source = w + b.channel * m.w_channel + m.weight[t]
-            for c in range(b.channels):
-                if rows == ROWS:
-                    for a in range(ROWS):
-                        packed[a] = source[c * m.w_channel + a * m.w_out]
-                else:
-                    for a in range(ROWS):
-                        packed[a] = source[c * m.w_channel + a * m.w_out] if a < rows else 0
+        for unit in range(first_unit, last_unit):
+            out = unit % m.tiles * ROWS
+            rows = min(ROWS, m.outs - out)
+            start = w + unit // m.tiles * m.w_group + out * m.w_out + b.channel * m.w_channel
+            to = packed + (unit * terms + done) * ROWS
+            if rows < ROWS:
+                memset(to, 0, b.channels * b.taps * ROWS * sizeof(real))
+            if m.in_order:
+                transpose(m.set, to, ROWS, start + b.tap, m.w_out, rows, b.channels * b.taps)
+            else:
+                for c in range(b.channels):
+                    for t in range(b.taps):
+                        from_ = start + c * m.w_channel + m.weight[b.tap + t]
+                        for a in range(rows):
+                            to[(c * b.taps + t) * ROWS + a] = from_[a * m.w_out]
+            for k in range(b.channels * b.taps):
                 for a in range(ROWS):
-                    zero[a] += 0 * packed[a]
-                packed += ROWS
+                    zero[a] += 0 * to[k * ROWS + a]  # NaN for infinities and NaNs
+        done += b.channels * b.taps
     for a in range(ROWS):
         if zero[a] != 0:
             finite[0] = False
@@ -250,12 +267,12 @@ cdef void pack_panel(
     const Correlation *m, const real *layout, Py_ssize_t group, const Block *b, const Segment *segments,
     Py_ssize_t count, real *panel,
 ) noexcept nogil:
-    """What the taps of the block see from the places of the panel: an array (taps, channels, PITCH)."""
+    """What the taps of the block see from the places of the panel: an array (channels, taps, panel_pitch)."""
     cdef Py_ssize_t t, k, size
     cdef const Segment *s
     if m.turned:
         s = segments
-        transpose(m.set, panel, PITCH, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
+        transpose(m.set, panel, m.panel_pitch, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
         return
     for t in range(b.tap, b.tap + b.taps):
         for k in range(count):
@@ -263,7 +280,7 @@ cdef void pack_panel(
             # Whole vectors, where there is something behind them; the next segment overwrites what is too much.
             size = s.size if m.flat else (s.size + LANES - 1) // LANES * LANES
             copy(
-                m.set, panel + (t - b.tap) * b.channels * PITCH + s.at, PITCH,
+                m.set, panel + (t - b.tap) * m.panel_pitch + s.at, b.taps * m.panel_pitch,
                 layout + ((s.n * m.groups + group) * m.channels + b.channel) * m.plane
                 + m.tap[t] + s.i * m.pitch + s.j, m.plane, b.channels, size,
             )
@@ -295,14 +312,17 @@ cdef void packed_panel(
     Py_ssize_t unit, Py_ssize_t last_unit, const Py_ssize_t *offset, real *panel,
 ) noexcept nogil:
     """The result at places start ... stop - 1, for some units: tiles of ROWS outs, those of all groups in a row."""
-    cdef Segment segments[COLUMNS]
+    cdef Segment segments[MOST]
     cdef Py_ssize_t count = find_segments(m, start, stop, segments)
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
     # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
-    cdef bint straight = count == 1 and m.out_column == 1 and (stop - start) % LANES == 0 and m.outs % ROWS == 0
-    cdef real *result = panel + TERMS * PITCH
+    cdef bint straight = (
+        m.outs % ROWS == 0 and (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
+        and m.out_column == 1 and m.out_row == m.grid_width
+    )
+    cdef real *result = panel + TERMS * m.panel_pitch
     cdef real *to
-    cdef Py_ssize_t pitch = m.out_plane if straight else COLUMNS, k
+    cdef Py_ssize_t pitch = m.out_plane if straight else m.panel, k
     cdef const Segment *s
     cdef Block b
     while unit < last_unit:
@@ -326,7 +346,7 @@ cdef void packed_panel(
         for k in range(0 if straight else count):
             s = segments + k
             to = place(m, out, s.n, group * m.outs + first, s.i, s.j)
-            write_out(m, result + s.at, COLUMNS, outs, s.size, to, m.out_plane)
+            write_out(m, result + s.at, m.panel, outs, s.size, to, m.out_plane)
         unit = end
 
 
@@ -362,7 +382,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * COLUMNS
+    cdef Py_ssize_t private = ROWS * WIDE if m.wide else TERMS * m.panel_pitch + m.tiles * ROWS * m.panel
     cdef Block b
     cdef bint finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
@@ -373,7 +393,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     image = layout_size(m)
     dtype = np.dtype(np.float32 if real is float else np.float64)
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
-    cdef real[::1] laid = empty((1 if m.flat else images * image + PITCH,), dtype)
+    cdef real[::1] laid = empty((1 if m.flat else images * image + SLACK,), dtype)
     cdef real[::1] packed = empty((units * terms * ROWS,), dtype)
     cdef real[::1] scratch = empty((threads * private,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
@@ -383,13 +403,13 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         memset(&b, 0, sizeof(b))
         while next_block(m, &b):
             for p in range(b.channels * b.taps):
-                offset[k] = (b.channel + p % b.channels) * m.plane + m.tap[b.tap + p // b.channels]
+                offset[k] = (b.channel + p // b.taps) * m.plane + m.tap[b.tap + p % b.taps]
                 k += 1
     else:
         for k in range(TERMS):
-            offset[k] = k * PITCH
-    for item in prange(units, nogil=True, schedule="static", num_threads=threads):
-        pack_weights(m, w, item, &packed[item * terms * ROWS], &finite)
+            offset[k] = k * m.panel_pitch
+    for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
+        pack_weights(m, w, item * units // threads, (item + 1) * units // threads, &packed[0], &finite)
     first = 0
     while first < m.batch:
         images = min(images, m.batch - first)
@@ -419,7 +439,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         else:
             places = images * m.grid_height * m.grid_width
             vectors = (places + LANES - 1) // LANES
-            panels = (places + COLUMNS - 1) // COLUMNS
+            panels = (places + m.panel - 1) // m.panel
             # Few panels: the units are shared out as well, though each part then packs the panel anew.
             parts = max(1, min(units, (4 * threads + panels - 1) // panels)) if threads > 1 else 1
             for item in prange(
@@ -624,6 +644,7 @@ def conv2d_weight_grad(
     """w = conv2d_weight_grad(x, y); returns whether it is right: a NaN may come of zeros of the border"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t i
+    cdef bint right = True
     cdef const real *numbers = &w[0, 0, 0, 0]
     if w.shape[0] * w.shape[1] == 0:
         return True
@@ -633,10 +654,10 @@ def conv2d_weight_grad(
     threads = team(&g, threads)
     if g.channels * g.kernel_width > NARROW or not narrow_weight_grad(x, y, w, &g, threads, set):
         broad_weight_grad(x, y, w, &g, threads, set)
-    for i in range(w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3]):
-        if numbers[i] != numbers[i]:
-            return False
-    return True
+    if g.row_padding > 0 or g.column_padding > 0:
+        for i in range(w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3]):
+            right &= numbers[i] == numbers[i]
+    return right
 
 
 cdef int broad_weight_grad(
@@ -734,7 +755,7 @@ cdef bint narrow_weight_grad(
     image = layout_size(&m)
     images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
     dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = np.zeros(images * image + PITCH, dtype)
+    cdef real[::1] laid = np.zeros(images * image + SLACK, dtype)
     cdef real[::1] rows = np.zeros(threads * size, dtype)
     cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)
     for c in range(g.channels):

@@ -33,50 +33,62 @@ cdef inline real value(Operation operation, real x, real y) noexcept nogil:
     return 0 if x <= 0 else y
 
 
-cdef inline void apply(
-    Operation operation, const real *x, const real *y, real *z, Py_ssize_t start, Py_ssize_t end
-) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(start, end):
-        z[j] = value(operation, x[j], y[j])
-
-
 cdef inline void apply_all(
-    Operation operation, const real *x, const real *y, real *z, Py_ssize_t size, int threads
+    Operation operation, const real *x, Py_ssize_t x_step, const real *y, Py_ssize_t y_step, real *z, Py_ssize_t size,
+    int threads,
 ) noexcept:
-    cdef Py_ssize_t block
+    cdef Py_ssize_t block, j
     for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
-        apply(operation, x, y, z, block * BLOCK, block_end(block, size))
+        for j in range(block * BLOCK, block_end(block, size)):
+            z[j] = value(operation, x[j * x_step], y[j * y_step])
 
 
-cdef void apply_literal(
-    Operation operation, const real *x, const real *y, real *z, Py_ssize_t size, int threads
+cdef inline void apply_steps(
+    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t size,
+    int threads,
+) noexcept:
+    if x_repeats:
+        apply_all(operation, x, 0, y, 1, z, size, threads)
+    elif y_repeats:
+        apply_all(operation, x, 1, y, 0, z, size, threads)
+    else:
+        apply_all(operation, x, 1, y, 1, z, size, threads)
+
+
+cdef void apply(
+    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t size,
+    int threads,
 ) noexcept:
     if operation == ADD:
-        apply_all(ADD, x, y, z, size, threads)
+        apply_steps(ADD, x, x_repeats, y, y_repeats, z, size, threads)
     elif operation == SUB:
-        apply_all(SUB, x, y, z, size, threads)
+        apply_steps(SUB, x, x_repeats, y, y_repeats, z, size, threads)
     elif operation == MUL:
-        apply_all(MUL, x, y, z, size, threads)
+        apply_steps(MUL, x, x_repeats, y, y_repeats, z, size, threads)
     elif operation == DIV:
-        apply_all(DIV, x, y, z, size, threads)
+        apply_steps(DIV, x, x_repeats, y, y_repeats, z, size, threads)
     else:
-        apply_all(RELU_GRAD, x, y, z, size, threads)
+        apply_steps(RELU_GRAD, x, x_repeats, y, y_repeats, z, size, threads)
 
 
 cdef binary(Operation operation, x, y, z, int threads):
     cdef Py_ssize_t size = z.size
+    cdef bint x_repeats = x.size == 1 and size > 1, y_repeats = y.size == 1 and size > 1
     cdef char kind = kind_of(z)
+    cdef const void *first = reads(x, kind, 1 if x_repeats else size)
+    cdef const void *second = reads(y, kind, 1 if y_repeats else size)
+    if x_repeats and y_repeats:
+        raise ValueError("elementwise: two numbers do not make an array")
     if kind == b"f":
-        apply_literal(operation, <const float *> reads(x, kind, size), <const float *> reads(y, kind, size),
-                      <float *> writes(z, kind, size), size, threads)
+        apply(operation, <const float *> first, x_repeats, <const float *> second, y_repeats,
+              <float *> writes(z, kind, size), size, threads)
     else:
-        apply_literal(operation, <const double *> reads(x, b"d", size), <const double *> reads(y, b"d", size),
-                      <double *> writes(z, b"d", size), size, threads)
+        apply(operation, <const double *> first, x_repeats, <const double *> second, y_repeats,
+              <double *> writes(z, b"d", size), size, threads)
 
 
 def add(x, y, z, int threads):
-    """z = x + y; as below, of arrays of one size, all of float32 or all of float64, z new or one of the others"""
+    """z = x + y; as below, all float32 or all float64, of one size, or one of x and y a number; z may be one of them"""
     binary(ADD, x, y, z, threads)
 
 

@@ -14,7 +14,7 @@ def has(int set) -> bool:
 
 def peak(int set, bint double) -> float:
     """GFLOP/s of one thread that does nothing but multiply and add in registers, the best of some short runs."""
-    cdef Py_ssize_t count = 1_000_000
+    cdef Py_ssize_t count = 100_000
     best = 0.0
     for _ in range(10):
         start = time.perf_counter()

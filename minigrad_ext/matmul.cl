@@ -1,7 +1,7 @@
-// Batched matrix product, compiled per dtype (-D real=...).
-
-#define BLOCK 8 // rows per work-item: an element of y that is read serves them all
-#define STRIP 8 // neighbouring columns per work-item: they fill vector registers
+// Batched matrix product for processors, compiled per dtype (-D real=...); GPUs have that of tiles.cl.
+//
+// A work-item computes a block of BLOCK rows, so that an element of y that is read serves them all, by a strip of STRIP
+// neighbouring columns, which fill vector registers.
 
 // z[n,i,j] = sum over k of x[n,i,k] * y[n,k,j], for i < rows, j < columns, k < length.
 // This work-item owns z[n, i..i+BLOCK-1, j..j+STRIP-1].

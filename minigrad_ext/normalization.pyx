@@ -1,10 +1,16 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Batch norm on the CPU, and sums over channels: each channel by one thread, from the cache.
 
-x is (batch, channels, places), so a channel is `batch` runs of `places` neighbours. A thread reads those of one channel
-for the mean, again for the variance, and again for the result; the channel fits the cache, so memory is read once. Sums
-grow in 16 lanes, which the compiler turns into vectors, over a few hundred numbers at most; these partial sums
-are added up in double precision. Which numbers are added when depends on the shapes alone.
+x is (batch, channels, places), so a channel is `batch` rows of `places` neighbours. A thread reads those of one channel
+twice: for mean and variance, and for the result. Of each row it takes the sum, and the squares of the distances from
+the mean of the row; these make up the squares around the common mean with those of the rows before,
+
+    squares = squares before + squares of the row + distance of the means^2 * places * n / (n + 1),    n = rows before.
+
+Sums grow in 32 lanes, which the compiler turns into vectors, over 64 numbers at most; these partial sums are added up
+in double precision. Which numbers are added when depends on the shapes alone.
+
+Source: Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
 """
 
 from cython.parallel cimport prange
@@ -13,7 +19,7 @@ from libc.math cimport sqrt
 from minigrad_ext.arrays cimport kind_of, reads, real, team, writes
 
 cdef enum:
-    LANES = 16
+    LANES = 32  # more than the compiler would take apart into 32 single sums
     STRETCH = 2048  # numbers that one partial sum has
 
 cdef enum Sum:
@@ -47,8 +53,13 @@ cdef inline double sum_of(Sum which, const real *x, real mean, const real *y, Py
         while j < end:
             lanes[0] += term(which, x[j], mean, y[j])
             j += 1
-        for k in range(LANES):
-            total += lanes[k]
+        for k in range(LANES // 2):
+            lanes[k] += lanes[k + LANES // 2]
+        for k in range(LANES // 4):
+            lanes[k] += lanes[k + LANES // 4]
+        for k in range(LANES // 8):
+            lanes[k] += lanes[k + LANES // 8]
+        total += (<double> lanes[0] + lanes[1]) + (<double> lanes[2] + lanes[3])
     return total
 
 
@@ -87,16 +98,19 @@ cdef void forward_channel(
     Py_ssize_t places, Py_ssize_t step,
 ) noexcept nogil:
     cdef Py_ssize_t j, n
-    cdef double total = 0, count = <double> batch * places
+    cdef double total = 0, squares = 0, sum, distance, count = <double> batch * places
     cdef real middle, scale
     for n in range(batch):
-        total += sum_of(PLAIN, x + n * step, 0, x, places)
+        sum = sum_of(PLAIN, x + n * step, 0, x, places)
+        middle = <real> (sum / places)
+        squares += sum_of(SQUARES, x + n * step, middle, x, places)
+        if n > 0:
+            distance = sum / places - total / (<double> n * places)
+            squares += distance * distance * places * n / (n + 1)
+        total += sum
     mean[0] = middle = <real> (total / count)
-    total = 0
-    for n in range(batch):
-        total += sum_of(SQUARES, x + n * step, middle, x, places)
-    var[0] = <real> (total / count)
-    scale = <real> (weight / sqrt(total / count + eps))
+    var[0] = <real> (squares / count)
+    scale = <real> (weight / sqrt(squares / count + eps))
     for n in range(batch):
         for j in range(n * step, n * step + places):
             y[j] = (x[j] - middle) * scale + bias

@@ -143,7 +143,7 @@ def max_pool2d(x, first, y, places, geometry, int threads):
     cdef Py_ssize_t inputs = rows.size * columns.size, outputs = rows.windows * columns.windows
     cdef const int *begin = <const int *> reads(first, b"i", outputs)
     cdef int *found = <int *> writes(places, b"i", images * outputs)
-    cdef char kind = kind_of(x)
+    cdef char kind = b"f" if kind_of(x) == b"f" else b"d"
     cdef const void *elements = reads(x, kind, images * inputs)
     cdef void *results = writes(y, kind, images * outputs)
     cdef Py_ssize_t v
@@ -154,7 +154,7 @@ def max_pool2d(x, first, y, places, geometry, int threads):
         runs[v] = meet(&columns, v)
     if kind == b"f":
         pool[float](<const float *> elements, begin, <float *> results, found, rows, columns, runs, images, threads)
-    elif kind == b"d":
+    else:
         pool[double](<const double *> elements, begin, <double *> results, found, rows, columns, runs, images, threads)
     free(runs)
 

@@ -48,7 +48,7 @@ def course(model: nn.Module, step: Step, batches: list[tuple[Tensor, ...]]) -> l
     return left
 
 
-@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
 def test_the_edge_kernel_to_the_last_bit(device: str, options: dict) -> None:
     batches = [images(device, seed) for seed in (1, 2, 3, 1, 2, 3, 4, 5)]
     model, step = edge_kernel(device, **options)

@@ -225,7 +225,7 @@ def test_rand_stays_below_one_when_rounded_to_float32(monkeypatch: pytest.Monkey
         def random(self, shape: tuple[int, ...]) -> np.ndarray:
             return np.full(shape, 1 - 2.0**-53)
 
-    monkeypatch.setattr(minigrad.manual_seed(0), "source", AlmostOne())
+    monkeypatch.setattr(minigrad.manual_seed(0), "_source", AlmostOne())
     for dtype in ("float32", "float64"):
         assert 0.9999 < minigrad.rand(1, dtype=dtype).item() < 1
 

@@ -14,7 +14,7 @@ from minigrad.backends import NAMES as DEVICES
 FLOORS = [
     ["absent", "arguments", "cuda", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
-    ["backends.extension", "backends.composed", "backends.opencl_indexing"],
+    ["backends.extension", "backends.composed", "backends.opencl_indexing", "backends.opencl_products"],
     ["backends.ladder", "backends.reference"],
     ["backends.cpu_networks", "backends.opencl_runtime"],
     ["backends.cpu", "backends.opencl"],

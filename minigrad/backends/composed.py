@@ -119,7 +119,7 @@ class Composed(Backend):
         self.assign(x, (...,), value)
 
     def _number(self, number: float, like: Array) -> Array:
-        return self.broadcast_to(self.full((), number, like.dtype), like.shape)
+        return self.full((), number, like.dtype)
 
 
 def _places(geometry: ConvGeometry) -> Places:

@@ -25,24 +25,24 @@ Primitive = Callable[..., HostArray]
 def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
     """The primitive `name` of Reference, whose result is written into pooled memory where it is large.
 
-    The kernel takes over where it can: for floats that lie side by side.
+    The kernel takes over where it can: for floats that lie side by side, and numbers.
     """
     plain = getattr(Reference, name)
 
     @np.errstate(all="ignore")
     def large(*arrays: HostArray) -> HostArray:
-        x = arrays[0]
-        shape = x.shape or arrays[-1].shape  # one of two may be a number
-        y = empty(shape, x.dtype)
-        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous and array.shape == shape
-                                                               for array in arrays]):
+        x = arrays[0] if arrays[0].shape else arrays[-1]
+        y = empty(x.shape, x.dtype)
+        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous for array in arrays]):
             kernel(*arrays, y, get_num_threads())
             return y
         return np.asarray(ufunc(*arrays, out=y))
 
     def primitive(self: Reference, *arrays: HostArray) -> HostArray:
-        if arrays[0].nbytes < SMALL > arrays[-1].nbytes or not any([array.flags.c_contiguous for array in arrays]):
+        if arrays[0].nbytes < SMALL and arrays[-1].nbytes < SMALL:
             return plain(self, *arrays)  # type: ignore[no-any-return]
+        if not any([array.flags.c_contiguous and array.shape for array in arrays]):
+            return plain(self, *arrays)  # type: ignore[no-any-return]  # keeps the order of their axes in memory
         return large(*arrays)
 
     return primitive
@@ -63,7 +63,7 @@ class Networks(Reference):
     maximum = _pooled("maximum", np.maximum)
 
     def relu(self, x: HostArray) -> HostArray:
-        if x.dtype.kind != "f":
+        if x.nbytes < SMALL or x.dtype.kind != "f":
             return super().relu(x)
         y = empty(x.shape, x.dtype)
         elementwise.relu(np.ascontiguousarray(x), y, get_num_threads())
@@ -86,12 +86,12 @@ class Networks(Reference):
     def sigmoid(self, x: HostArray) -> HostArray:
         if x.nbytes < SMALL:
             return np.asarray(super().sigmoid(x))
-        small, y = self.exp(self.neg(self.abs(x))), self.full(x.shape, 1, x.dtype)  # never overflows
-        np.copyto(y, small, where=x < 0)
-        return np.asarray(np.divide(y, np.add(small, 1, out=small), out=y))
+        one = np.ones((), x.dtype)
+        small = self.exp(self.neg(self.abs(x)))  # never overflows
+        return self.div(self.where(x < 0, small, one), self.add(small, one))
 
     def relu_grad(self, y: HostArray, dy: HostArray) -> HostArray:
-        if y.dtype.kind != "f":
+        if y.nbytes < SMALL or y.dtype.kind != "f":
             return np.asarray(super().relu_grad(y, dy))
         dx = empty(y.shape, y.dtype)
         elementwise.relu_grad(np.ascontiguousarray(y), np.ascontiguousarray(dy), dx, get_num_threads())
@@ -109,13 +109,6 @@ class Networks(Reference):
             return super().sum(x, axes)
         y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
         normalization.channel_sums(_places_last(x), y, get_num_threads())
-        return y
-
-    def broadcast_to(self, x: HostArray, shape: Shape) -> HostArray:
-        if x.size != 1:
-            return super().broadcast_to(x, shape)
-        y = np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))  # numbers are repeated all the time: the short way
-        y.flags.writeable = False
         return y
 
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:

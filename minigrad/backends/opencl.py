@@ -17,14 +17,26 @@ from minigrad.backends.base import READ_ONLY, HostArray, Shape, is_basic
 from minigrad.backends.composed import Composed
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.opencl_indexing import Layout, Template, everything, positions, sorted_by_place, view_argument
+from minigrad.backends.opencl_products import (
+    BLOCK,
+    GROUPS_PER_UNIT,
+    MOST_PARTIAL_SUMS,
+    STRIP,
+    STRIP_ON_GPU,
+    Tile,
+    block_for,
+    geometry_argument,
+    parts,
+    shares_of,
+    suits_tiles,
+    tile_for,
+)
 from minigrad.backends.opencl_runtime import DeviceArray, Runtime
 
 _int64, _bool = np.dtype(np.int64), np.dtype(np.bool_)
 _C_TYPES = {"float32": "float", "float64": "double", "int32": "int", "int64": "long", "uint8": "uchar", "bool": "uchar"}
 _ELEMENT_TYPES = {1: "uchar", 4: "int", 8: "long"}  # movement sees only the size of an element
-_BLOCK = _STRIP = 8  # as in matmul.cl and conv2d.cl: the rows or channels, and the columns, of one work-item
 _STEPS = 64  # elements, or rows of an image, that one work-item adds up
-_MOST_PARTIAL_SUMS = 2**22  # elements of memory that a weight gradient may take for sums of its parts
 
 
 def _elementwise(name: str, kinds: str, result: np.dtype[Any] | None = None) -> Callable[..., DeviceArray]:
@@ -47,16 +59,13 @@ def _real(dtype: np.dtype[Any]) -> str:
     return f"-D real={_C_TYPES[dtype.name]}{kind}"
 
 
-def _parts(size: int, part: int) -> int:
-    """How many parts of size `part` cover `size`."""
-    return -(-size // part)
-
-
 class OpenCL(Composed):
     name = "opencl"
 
     def __init__(self) -> None:
         self._runtime = Runtime()
+        self._strip = STRIP if self._runtime.is_processor else STRIP_ON_GPU
+        self._groups_wanted = GROUPS_PER_UNIT * self._runtime.device.max_compute_units
 
     # --- to and from the host ---------------------------------------------------------------------------
 
@@ -134,7 +143,7 @@ class OpenCL(Composed):
 
     def _map(self, name: str, options: str, dtype: np.dtype[Any], shape: Shape, *arguments: Any) -> DeviceArray:
         y = self._runtime.empty(shape, dtype)
-        items = _parts(y.size, self._runtime.run)
+        items = parts(y.size, self._runtime.run)
         self._launch("elementwise", options, f"map_{name}", (items,), y.size, *arguments, y)
         return y
 
@@ -253,7 +262,7 @@ class OpenCL(Composed):
         if layout.view.size:
             argument, length = view_argument(layout)
             rows = layout.view.size // length
-            self._move(kernel, (rows * _parts(length, self._runtime.run),), rows, argument, x, y)
+            self._move(kernel, (rows * parts(length, self._runtime.run),), rows, argument, x, y)
 
     def _move(self, kernel: str, size: Shape, *arguments: Any) -> None:
         options = f"-D element={_ELEMENT_TYPES[arguments[-1].dtype.itemsize]}"
@@ -265,59 +274,83 @@ class OpenCL(Composed):
         *batch, rows, length = x.shape
         columns = y.shape[-1]
         z = self._runtime.empty((*batch, rows, columns), x.dtype)
-        size = (_parts(columns, _STRIP), _parts(rows, _BLOCK), prod(batch))
-        sizes = (rows, columns, length)
-        self._launch("matmul", _real(x.dtype), "matmul", size, *sizes, x, y, z, local=(8, 4, 1))
+        arguments = rows, columns, length, x, y, z
+        if self._runtime.is_processor:
+            size = parts(columns, STRIP), parts(rows, BLOCK), prod(batch)
+            options = f"{_real(x.dtype)} -D BLOCK={BLOCK} -D STRIP={STRIP}"
+            self._launch("matmul", options, "matmul", size, *arguments, local=(8, 4, 1))
+        else:
+            tile = tile_for(rows, columns)
+            tiles = tile.cover(columns), tile.cover(rows), prod(batch)
+            self._launch_tiles("tiles matmul_tiles", "matmul", tile, tiles, *arguments)
         return z
 
     def conv2d(self, x: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        batch, out_channels, out_height, out_width = geometry.y_shape
-        y = self._runtime.empty(geometry.y_shape, x.dtype)
-        size = (out_height * _parts(out_width, _STRIP), _blocks(out_channels, geometry), batch)
-        self._convolve("conv2d", size, geometry, x, w, y)
+        batch, out_channels, out_height, out_width = shape = geometry.y_shape
+        rows, places, terms = out_channels // geometry.groups, batch * out_height * out_width, geometry.w_shape[1]
+        if self._uses_tiles(rows, places, terms):
+            return self._sum_of_tiles("conv2d", geometry, shape, rows, places, 1, terms, x, w)
+        y = self._runtime.empty(shape, x.dtype)
+        strips = out_height * parts(out_width, self._strip)
+        self._launch_blocks("conv2d", geometry, strips, rows, batch, x, w, y)
         return y
 
     def conv2d_input_grad(self, y: DeviceArray, w: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        batch, in_channels, height, width = geometry.x_shape
-        x = self._runtime.empty(geometry.x_shape, y.dtype)
-        size = (height * _parts(width, _STRIP), _blocks(in_channels, geometry), batch)
-        self._convolve("conv2d_input_grad", size, geometry, y, w, x)
+        batch, _, height, width = shape = geometry.x_shape
+        # The columns that meet the same taps are those of one phase: of one remainder by the stride. So are the rows.
+        row_phases, column_phases = min(geometry.stride[0], height), min(geometry.stride[1], width)
+        columns = parts(width, column_phases)
+        rows, places = geometry.w_shape[1], batch * parts(height, row_phases) * columns
+        phases, terms = row_phases * column_phases, geometry.w_shape[0] // geometry.groups
+        if self._uses_tiles(rows, places, terms):
+            return self._sum_of_tiles("conv2d_input_grad", geometry, shape, rows, places, phases, terms, y, w)
+        x = self._runtime.empty(shape, y.dtype)
+        strips = height * column_phases * parts(columns, self._strip)
+        self._launch_blocks("conv2d_input_grad", geometry, strips, rows, batch, y, w, x)
         return x
 
     def conv2d_weight_grad(self, x: DeviceArray, y: DeviceArray, geometry: ConvGeometry) -> DeviceArray:
-        # The sum over the rows of y is cut into shares: work for many, and no long running sum in float32.
-        batch, out_channels, out_height, _ = geometry.y_shape
-        taps = prod(geometry.w_shape[1:])
-        most = _MOST_PARTIAL_SUMS // max(1, out_channels * taps)
-        shares = min(_parts(batch * out_height, _STEPS), max(1, most))
-        w = self._runtime.empty((shares, *geometry.w_shape), x.dtype)
-        self._convolve("conv2d_weight_grad", (taps, shares, _blocks(out_channels, geometry)), geometry, shares, x, y, w)
-        return self.reshape(self._reduce("reduce_sum", w, (0,)), geometry.w_shape)
+        # The sum over n, i, j is cut into shares: work for many, and no long running sum in float32.
+        batch, out_channels, out_height, out_width = geometry.y_shape
+        _, channels, *kernel = shape = geometry.w_shape
+        rows, terms, taps = out_channels // geometry.groups, batch * out_height * out_width, prod(kernel)
+        if self._uses_tiles(rows, channels, terms):
+            return self._sum_of_tiles("conv2d_weight_grad", geometry, shape, rows, channels, taps, terms, x, y)
+        most = max(1, MOST_PARTIAL_SUMS // max(1, prod(shape)))
+        shares = min(parts(batch * out_height, _STEPS if self._runtime.is_processor else _STEPS // 8), most)
+        w = self._runtime.empty((shares, *shape), x.dtype)
+        self._launch_blocks("conv2d_weight_grad", geometry, channels * taps, rows, shares, shares, x, y, w)
+        return self.reshape(self._reduce("reduce_sum", w, (0,)), shape)
 
-    def _convolve(self, kernel: str, size: Shape, geometry: ConvGeometry, *arguments: Any) -> None:
-        real = _real(arguments[-1].dtype)
-        self._launch("conv2d", real, kernel, size, _geometry_argument(geometry), *arguments, local=(32, 1, 1))
+    def _launch_blocks(self, kernel: str, geometry: ConvGeometry, strips: int, rows: int, copies: int,
+                       *arguments: Any) -> None:
+        """Runs a kernel of conv2d.cl; `rows` are the channels of one group of the result."""
+        block = block_for(rows)
+        options = f"{_real(arguments[-1].dtype)} -D BLOCK={block} -D STRIP={self._strip}"
+        size = strips, geometry.groups * parts(rows, block), copies
+        argument = geometry_argument(geometry)
+        self._launch("geometry conv2d", options, kernel, size, argument, *arguments, local=(32, 1, 1))
+
+    def _uses_tiles(self, rows: int, places: int, terms: int) -> bool:
+        return not self._runtime.is_processor and suits_tiles(rows, places, terms)
+
+    def _sum_of_tiles(self, kernel: str, geometry: ConvGeometry, shape: Shape, rows: int, places: int, products: int,
+                      terms: int, *arguments: Any) -> DeviceArray:
+        """The result, of this shape, of a kernel of conv2d_tiles.cl: `products` matrix products for each group."""
+        tile = tile_for(rows, places)
+        tiles = products * tile.cover(places), geometry.groups * tile.cover(rows)
+        shares = shares_of(terms, tile, prod(tiles), self._groups_wanted, prod(shape))
+        y = self._runtime.empty((shares, *shape), arguments[0].dtype)
+        argument = geometry_argument(geometry)
+        self._launch_tiles("geometry tiles conv2d_tiles", kernel, tile, (*tiles, shares),
+                           argument, parts(terms, shares), *arguments, y)  # fmt: skip
+        return self.reshape(self._reduce("reduce_sum", y, (0,)), shape)
+
+    def _launch_tiles(self, sources: str, kernel: str, tile: Tile, tiles: Shape, *arguments: Any) -> None:
+        options, items = f"{_real(arguments[-1].dtype)} {tile.options}", tile.side**2
+        self._launch(sources, options, kernel, (tiles[0] * items, *tiles[1:]), *arguments, local=(items, 1, 1))
 
 
 def _folded(shape: Shape, axis: int) -> Shape:
     """`shape` after one step of a reduction along axis."""
-    return (*shape[:axis], max(1, _parts(shape[axis], _STEPS)), *shape[axis + 1 :])
-
-
-def _blocks(channels: int, geometry: ConvGeometry) -> int:
-    """Into how many blocks so many channels fall; no block reaches across groups."""
-    return geometry.groups * _parts(channels // geometry.groups, _BLOCK)
-
-
-def _geometry_argument(geometry: ConvGeometry) -> HostArray:
-    """`geometry` as the struct Geometry of conv2d.cl."""
-    for axis in (0, 1):
-        reach = geometry.x_shape[axis + 2] + geometry.padding[axis]
-        reach += (geometry.y_shape[axis + 2] + _STRIP) * geometry.stride[axis]
-        reach += geometry.w_shape[axis + 2] * geometry.dilation[axis]
-        if reach >= 2**31:  # no coordinate in the kernels is larger
-            raise ValueError(f"conv2d: stride={geometry.stride}, padding={geometry.padding} and "
-                             f"dilation={geometry.dilation} lead to places beyond the 32 bits in which device 'opencl' "
-                             "counts; use device 'cpu'.")
-    sizes = (*geometry.x_shape, *geometry.w_shape, *geometry.y_shape[2:])
-    return np.array([*sizes, *geometry.stride, *geometry.padding, *geometry.dilation, geometry.groups], np.int32)
+    return (*shape[:axis], max(1, parts(shape[axis], _STEPS)), *shape[axis + 1 :])

@@ -7,6 +7,7 @@ as soon as Python lets go of it: whoever gets it next is queued later. `download
 
 import os
 import threading
+import warnings
 from importlib.resources import files
 from math import prod
 from typing import Any
@@ -58,9 +59,26 @@ class DeviceArray:
         return self if self.layout is None else DeviceArray(self.layout.whole.shape, self.dtype, self.buffer)
 
 
-class _PerThread(threading.local):
-    def __init__(self) -> None:
-        self.kernels: dict[tuple[str, str, str], Any] = {}
+class _Turn:
+    """The command queue for one thread at a time: `with turn as queue`. All use of it comes through here.
+
+    A kernel is given its arguments and then launched, which must not be interrupted. And drivers and PyOpenCL are less
+    safe than the standard wants them: NVIDIA's crashed when several threads called it at once.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        self._queue, self._lock, self._process = queue, threading.RLock(), os.getpid()
+
+    def __enter__(self) -> Any:
+        if os.getpid() != self._process:
+            raise RuntimeError("device 'opencl' was used before this process was forked, and OpenCL drivers do not "
+                               "survive a fork. Use it only in the child, or start workers with "
+                               "multiprocessing.get_context('spawn').")
+        self._lock.acquire()
+        return self._queue
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
 
 
 class Runtime:
@@ -69,30 +87,17 @@ class Runtime:
     def __init__(self) -> None:
         self.context = _create_context()
         self.device = self.context.devices[0]
+        self.is_processor = bool(self.device.type & cl.device_type.CPU)
         # What a work-item of a light kernel does: a processor wants neighbours in a loop, which it vectorises, a GPU in
         # neighbouring work-items. Kernels know it as RUN.
-        self.run = 16 if self.device.type & cl.device_type.CPU else 1
+        self.run = 16 if self.is_processor else 1
         self._most_bytes = self.device.max_mem_alloc_size  # in one array
         self._has_double = bool(self.device.double_fp_config)
-        self._queue = cl.CommandQueue(self.context, self.device)
-        self._pool = MemoryPool(ImmediateAllocator(self._queue))
-        self._process = os.getpid()
+        queue = cl.CommandQueue(self.context, self.device)
+        self._turn = _Turn(queue)
+        self._pool = MemoryPool(ImmediateAllocator(queue))
         self._programs: dict[tuple[str, str], Any] = {}
-        self._compiling = threading.Lock()
-        # A kernel is given its arguments and then launched: threads must not share one.
-        self._thread = _PerThread()
-
-    @property
-    def queue(self) -> Any:
-        """The command queue. All use of it comes through here, so that a forked child is told what is wrong."""
-        self._check_process()
-        return self._queue
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            raise RuntimeError("device 'opencl' was used before this process was forked, and OpenCL drivers do not "
-                               "survive a fork. Use it only in the child, or start workers with "
-                               "multiprocessing.get_context('spawn').")
+        self._kernels: dict[tuple[str, str, str], Any] = {}
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
         """An array whose elements are undefined."""
@@ -106,9 +111,9 @@ class Runtime:
         if nbytes > self._most_bytes:
             raise MemoryError(f"an array of shape {shape} takes {nbytes:,} bytes; {self.device.name} allows "
                               f"{self._most_bytes:,}.")
-        self._check_process()
         try:
-            return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
+            with self._turn:
+                return DeviceArray(shape, dtype, self._pool.allocate(nbytes) if size else None)
         except cl.MemoryError as error:
             message = f"{self.device.name} has no memory left for an array of shape {shape}, {nbytes:,} bytes."
             raise MemoryError(message) from error
@@ -116,13 +121,15 @@ class Runtime:
     def upload(self, array: HostArray) -> DeviceArray:
         x = self.empty(array.shape, array.dtype)
         if x.buffer is not None:
-            cl.enqueue_copy(self.queue, x.buffer, np.asarray(array, order="C"))
+            with self._turn as queue:
+                cl.enqueue_copy(queue, x.buffer, np.asarray(array, order="C"))
         return x
 
     def download(self, x: DeviceArray) -> HostArray:
         array = np.empty(x.shape, x.dtype)
         if x.buffer is not None:
-            cl.enqueue_copy(self.queue, array, x.buffer)
+            with self._turn as queue:
+                cl.enqueue_copy(queue, array, x.buffer)
         return array
 
     def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> DeviceArray:
@@ -130,50 +137,53 @@ class Runtime:
         if y.buffer is not None:
             with np.errstate(over="ignore"):  # 1e300 is infinity in float32
                 number = np.full((), value, dtype)
-            cl.enqueue_fill_buffer(self.queue, y.buffer, number, 0, y.nbytes)
+            with self._turn as queue:
+                cl.enqueue_fill_buffer(queue, y.buffer, number, 0, y.nbytes)
         return y
 
     def copy(self, x: DeviceArray) -> DeviceArray:
         y = self.empty(x.shape, x.dtype)
         if y.buffer is not None:
-            cl.enqueue_copy(self.queue, y.buffer, x.buffer, byte_count=y.nbytes)
+            with self._turn as queue:
+                cl.enqueue_copy(queue, y.buffer, x.buffer, byte_count=y.nbytes)
         return y
 
-    def launch(self, source: str, options: str, name: str, size: Shape, *arguments: Argument,
+    def launch(self, sources: str, options: str, name: str, size: Shape, *arguments: Argument,
                local: Shape = (64,)) -> None:
-        """Runs kernel `name` of minigrad_ext/`source`.cl, compiled with `options`, on at least `size` work-items.
+        """Runs kernel `name`, compiled with `options`, on at least `size` work-items.
 
+        `sources` names its file minigrad_ext/*.cl; if several, separated by spaces, they are compiled as one text.
         The size is rounded up to whole work-groups of size `local`, and the kernel ignores what is too much. Drivers
         for processors compile a kernel anew for every work-group size, so each kernel keeps to one.
         """
         if 0 in size:
             return
-        queue = self.queue
-        kernel = self._kernel(source, options, name)
-        for position, argument in enumerate(arguments):
-            kernel.set_arg(position, _as_kernel_argument(argument))
         rounded = tuple([-(-items // group) * group for items, group in zip(size, local, strict=True)])
-        cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
+        with self._turn as queue:
+            kernel = self._kernel(sources, options, name)
+            for position, argument in enumerate(arguments):
+                kernel.set_arg(position, _as_kernel_argument(argument))
+            cl.enqueue_nd_range_kernel(queue, kernel, rounded, local)
 
-    def _kernel(self, source: str, options: str, name: str) -> Any:
-        key = (source, options, name)
-        kernel = self._thread.kernels.get(key)
+    def _kernel(self, sources: str, options: str, name: str) -> Any:
+        kernel = self._kernels.get((sources, options, name))
         if kernel is None:
-            kernel = self._thread.kernels[key] = cl.Kernel(self._program(source, options), name)
+            kernel = self._kernels[sources, options, name] = cl.Kernel(self._program(sources, options), name)
         return kernel
 
-    def _program(self, source: str, options: str) -> Any:
-        with self._compiling:
-            program = self._programs.get((source, options))
-            if program is None:
-                text = (files("minigrad_ext") / f"{source}.cl").read_text(encoding="utf-8")
-                program = self._programs[source, options] = self._compile(text, options)
-            return program
+    def _program(self, sources: str, options: str) -> Any:
+        program = self._programs.get((sources, options))
+        if program is None:
+            texts = [(files("minigrad_ext") / f"{name}.cl").read_text(encoding="utf-8") for name in sources.split()]
+            program = self._programs[sources, options] = self._compile("\n".join(texts), options)
+        return program
 
     def _compile(self, text: str, options: str) -> Any:
         exact = self.device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
         division = "-cl-fp32-correctly-rounded-divide-sqrt" if exact else ""
-        return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")  # -w: no warnings
+        with warnings.catch_warnings():  # NVIDIA's compiler remarks on every kernel, even with -w, no warnings
+            warnings.simplefilter("ignore", cl.CompilerWarning)
+            return cl.Program(self.context, text).build(f"{options} -D RUN={self.run} {division} -w")
 
 
 def _int32(value: int) -> np.int32:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -157,6 +158,60 @@ def test_operations_that_a_dtype_does_not_have(backend: Backend) -> None:
         backend.exp(backend.full((2,), 1, np.dtype("int32")))
 
 
+# --- the kernels for GPUs ------------------------------------------------------------------------------------
+
+
+@cache
+def as_on_a_gpu(kind: type) -> Any:
+    backend = kind()
+    backend._runtime.is_processor, backend._strip = False, 4
+    backend._groups_wanted = 100  # so that sums are cut into shares
+    return backend
+
+
+@pytest.fixture
+def gpu(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A back end that works as on a GPU, whatever the device; with small tiles, of which small arrays fill several."""
+    module = sys.modules["minigrad.backends.opencl_products"]
+    monkeypatch.setattr(module, "TILES", (module.Tile(4, 4, 8), module.Tile(4, 2, 4)))
+    monkeypatch.setattr(module, "FULL_ENOUGH", 2)
+    return as_on_a_gpu(type(backend))
+
+
+GEOMETRIES = [  # shapes of x and w, stride, padding, dilation, groups
+    ((2, 20, 9, 8), (18, 20, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 20, 9, 8), (18, 20, 3, 2), (2, 3), (1, 2), (2, 1), 1),
+    ((1, 34, 7, 9), (36, 17, 2, 3), (3, 2), (0, 4), (2, 4), 2),
+    ((3, 8, 5, 5), (8, 4, 1, 1), (2, 1), (0, 0), (1, 1), 2),
+    ((2, 3, 12, 11), (5, 3, 3, 3), (2, 2), (1, 1), (1, 1), 1),  # too few channels for tiles
+    ((2, 4, 6, 21), (8, 1, 3, 3), (1, 2), (1, 1), (1, 3), 4),
+    ((1, 16, 2, 2), (16, 16, 1, 1), (2**27, 2**27), (0, 0), (1, 1), 1),
+    ((0, 16, 4, 4), (16, 16, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("weight", [1, np.inf, np.nan])
+def test_convolutions_on_a_gpu(gpu: Any, geometry: Any, weight: float, rng: np.random.Generator) -> None:
+    sizes = conv_geometry("conv2d", *geometry)
+    x, w, y = [rng.integers(-4, 5, shape).astype("float32") for shape in (sizes.x_shape, sizes.w_shape, sizes.y_shape)]
+    w[:1, :1, 0, 0] = weight
+    for name, first, second in [("conv2d", x, w), ("conv2d_input_grad", y, w), ("conv2d_weight_grad", x, y)]:
+        found = getattr(gpu, name)(gpu.from_numpy(first), gpu.from_numpy(second), sizes)
+        with np.errstate(invalid="ignore"):
+            expected = getattr(get_backend("cpu"), name)(first, second, sizes)
+        np.testing.assert_array_equal(gpu.to_numpy(found), expected, name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize(("rows", "length", "columns"), [(1, 1, 1), (40, 33, 17), (3, 20, 100), (5, 0, 4)])
+def test_products_on_a_gpu(
+    gpu: Any, rows: int, length: int, columns: int, dtype: str, rng: np.random.Generator
+) -> None:
+    x, y = rng.integers(-4, 5, (3, rows, length)).astype(dtype), rng.integers(-4, 5, (3, length, columns)).astype(dtype)
+    np.testing.assert_array_equal(gpu.to_numpy(gpu.matmul(gpu.from_numpy(x), gpu.from_numpy(y))), x @ y)
+
+
 # --- memory ------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +261,7 @@ if child == 0:
         print("child", work(), flush=True)
     except RuntimeError as error:
         print("child", error, flush=True)
+    os._exit(0)  # as multiprocessing's children do: NVIDIA's driver crashes where it cleans up what a fork has copied
 else:
     assert os.waitpid(child, 0)[1] == 0
     print("parent", work())

@@ -471,6 +471,21 @@ def test_agrees_with_the_reference(name: str, dtype: str, device: str) -> None:
         same(perform(get_backend(device), name, arguments), perform(REFERENCE, name, arguments), name)
 
 
+PAIRS = ["add", "sub", "mul", "div", "floor_divide", "remainder", "power", "maximum", "equal", "less", "less_equal"]
+
+
+@pytest.mark.parametrize("name", [*PAIRS, "where"])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(5,), (1, 3, 4), (130, 133)])  # the last is large enough for kernels of its own
+def test_an_operand_without_axes_meets_every_element(name: str, dtype: str, shape: tuple, device: str) -> None:
+    x, number = whole(shape, dtype) + 5, np.array(2, dtype)
+    condition = [x > 4] if name == "where" else []
+    for arguments in ([x, number], [number, x]):
+        repeated = [np.broadcast_to(one, shape).copy() for one in arguments]
+        expected = perform(REFERENCE, name, (*condition, *repeated))
+        same(perform(get_backend(device), name, (*condition, *arguments)), expected, name)
+
+
 @others
 @pytest.mark.parametrize("name", [name for name in CASES if name not in WRITES])  # which writes, see below
 def test_takes_arrays_in_any_layout(name: str, device: str) -> None:

@@ -51,7 +51,7 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> None:
     F, data = torch.nn.functional, torch.utils.data
 
     def seeded(self: minigrad.Generator, seed: int) -> minigrad.Generator:
-        self.source = Numbers(seed)
+        self._source = Numbers(seed)
         return self
 
     def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

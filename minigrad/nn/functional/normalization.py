@@ -53,7 +53,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
 class BatchNorm(Function):
     """y = (x - mean) / sqrt(var + eps) * w + b, with mean and var of each channel of x: (batch, channels, ...)."""
 
-    saves_inputs = ((0, 1), (0,), ())
+    saves_inputs = ((0, 1), (0, 1), (0, 1))  # the primitive computes the three gradients at once
 
     def __init__(self, eps: float) -> None:
         self.eps = eps

@@ -1,0 +1,235 @@
+"""What is particular to the CPU in arithmetic, pooling, batch norm and optimizers: threads, numbers, wrong arrays."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import Tensor
+from minigrad.backends.geometry import ConvGeometry
+from minigrad_ext import elementwise, normalization, optimizers, window
+
+CPU = minigrad.get_backend("cpu")
+REFERENCE = minigrad.get_backend("reference")
+FLOATS = ["float32", "float64"]
+
+
+@pytest.fixture
+def thread_count() -> Iterator[None]:
+    """Puts the number of threads back."""
+    before = minigrad.get_num_threads()
+    yield
+    minigrad.set_num_threads(before)
+
+
+def normal(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def windows(x: tuple[int, int, int, int], kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> Any:
+    out = [(size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 for size in x[2:]]
+    pairs = [(number, number) for number in (stride, padding, dilation)]
+    return ConvGeometry(x, (x[1], 1, kernel, kernel), (*x[:2], out[0], out[1]), *pairs, x[1])
+
+
+G = windows((8, 16, 30, 33), 3, 2, 1)
+PLACES = REFERENCE.max_pool2d(normal(G.x_shape), G)[1]
+X, CHANNELS = (8, 16, 800), (16,)
+
+# Large enough for several threads, in sizes that do not divide evenly.
+CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
+    "add": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "div": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "erf": lambda dtype: (normal((3, 33_333), dtype),),
+    "relu": lambda dtype: (normal((3, 33_333), dtype),),
+    "relu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "where": lambda dtype: (normal((99_999,)) > 0, normal((99_999,), dtype), normal((99_999,), dtype, 1)),
+    "sum": lambda dtype: (normal(X, dtype), (0, 2)),
+    "add_bias": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype)),
+    "max_pool2d": lambda dtype: (normal(G.x_shape, dtype), G),
+    "pick": lambda dtype: (normal(G.x_shape, dtype), PLACES, G),
+    "spread": lambda dtype: (normal(G.y_shape, dtype), PLACES, G),
+    "batch_norm": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype), normal(CHANNELS, dtype, 1), 1e-5),
+    "batch_norm_grad": lambda dtype: (
+        normal(X, dtype), normal(X, dtype, 1), *[normal(CHANNELS, dtype, seed) for seed in (1, 2)],
+        np.abs(normal(CHANNELS, dtype, 3)), 1e-5,
+    ),
+    "sgd": lambda dtype: (*[normal((99_999,), dtype, seed) for seed in range(3)], 0.1, 0.9, 0.9, 0.01, True),
+    "adam": lambda dtype: (
+        *[np.abs(normal((99_999,), dtype, seed)) for seed in range(5)], 0.1, 0.99, 0.1, 0.01, 1e-8, 0.1,
+    ),
+}  # fmt: skip
+
+
+def performed(backend: Any, name: str, dtype: str) -> list[bytes]:
+    """The bits of all that the call has given or written."""
+    arguments = CALLS[name](dtype)
+    result = getattr(backend, name)(*arguments)
+    results = result if isinstance(result, tuple) else (result,)
+    return [array.tobytes() for array in (*results, *arguments) if isinstance(array, np.ndarray)]
+
+
+@pytest.mark.usefixtures("thread_count")
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", CALLS)
+def test_the_same_bits_for_any_number_of_threads(name: str, dtype: str) -> None:
+    minigrad.set_num_threads(1)
+    expected = performed(CPU, name, dtype)
+    for count in (2, 3, 7):
+        minigrad.set_num_threads(count)
+        assert performed(CPU, name, dtype) == expected
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_numbers_meet_every_element(name: str, dtype: str) -> None:
+    x, number = normal((40_000,), dtype), np.array(0.75, dtype)
+    for operands in [(x, number), (number, x)]:
+        np.testing.assert_array_equal(getattr(CPU, name)(*operands), getattr(REFERENCE, name)(*operands))
+    chosen = CPU.where(x > 0, number, x), CPU.where(x > 0, x, number)
+    np.testing.assert_array_equal(chosen, (np.where(x > 0, number, x), np.where(x > 0, x, number)))
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 3), st.integers(0, 7), st.integers(0, 150),
+    st.sampled_from(FLOATS), st.integers(0, 2**32),
+)  # fmt: skip
+def test_pooling_of_any_geometry(kernel: int, stride: int, padding: int, dilation: int, more_rows: int,
+                                 more_columns: int, dtype: str, seed: int) -> None:
+    extent = dilation * (kernel - 1) + 1
+    padding = min(padding, extent // 2)
+    g = windows((2, 2, extent + more_rows, extent + more_columns), kernel, stride, padding, dilation)
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-3, 4, g.x_shape).astype(dtype)
+    x[rng.random(x.shape) < 0.05] = np.nan
+    x[rng.random(x.shape) < 0.2] = -np.inf
+    try:
+        y, places = REFERENCE.max_pool2d(x, g)
+    except ValueError:  # a window of border alone
+        with pytest.raises(ValueError, match="meets no element"):
+            CPU.max_pool2d(x, g)
+        return
+    for found, expected in zip(CPU.max_pool2d(x, g), (y, places), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(CPU.pick(x, places, g), y)
+    dy = rng.integers(-3, 4, g.y_shape).astype(dtype)
+    np.testing.assert_array_equal(CPU.spread(dy, places, g), REFERENCE.spread(dy, places, g))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
+    """The mean is taken away first: a mean of squares less the square of the mean would have no digit left."""
+    x = normal((16, 3, 400), dtype) + np.array([1e4, -1e5, 0], dtype).reshape(3, 1)
+    _, mean, var = CPU.batch_norm(x, np.ones(3, dtype), np.zeros(3, dtype), 1e-5)
+    exact = x.astype("float64")
+    np.testing.assert_allclose(mean, exact.mean((0, 2)), rtol=1e-6)
+    np.testing.assert_allclose(var, exact.var((0, 2)), rtol=1e-3)
+
+
+FAST: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
+    "relu": (lambda x: x.relu(), [(4, 5)]),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(2, 3, 6, 7)]),
+    "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [(6, 3, 4, 5), (3,), (3,)]),
+    "log_softmax": (lambda x: F.log_softmax(x, 1), [(5, 4, 3)]),
+    "conv2d": (lambda x, w, b: F.conv2d(x, w, b), [(2, 3, 6, 7), (4, 3, 2, 2), (4,)]),
+}
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_gradients_are_the_same_whether_they_are_recorded_or_not(name: str, device: str) -> None:
+    function, shapes = FAST[name]
+    inputs = [minigrad.tensor(normal(shape, "float64", k), requires_grad=True) for k, shape in enumerate(shapes)]
+    weights = minigrad.tensor(normal(function(*inputs).shape, "float64", 9))
+    recorded, plain = [minigrad.grad((function(*inputs) * weights).sum(), inputs, create_graph=create_graph)
+                       for create_graph in (True, False)]
+    for one, other in zip(recorded, plain, strict=True):
+        assert not other.requires_grad
+        np.testing.assert_allclose(one.numpy(force=True), other.numpy(), rtol=1e-12, atol=1e-13)
+
+
+def test_parameters_in_any_layout_are_written() -> None:
+    for optimizer in (minigrad.optim.SGD, minigrad.optim.Adam):
+        memory = minigrad.zeros(4, 3)
+        parameter = memory.T.detach().requires_grad_()
+        parameter.grad = minigrad.ones(3, 4)
+        optimizer([parameter], lr=0.5).step()
+        np.testing.assert_allclose(memory.numpy(), np.full((4, 3), -0.5), rtol=1e-6)
+
+
+def test_a_step_counts_as_a_write() -> None:
+    for optimizer in (minigrad.optim.SGD, minigrad.optim.Adam):
+        w = minigrad.ones(3, requires_grad=True)
+        y = (w * w).sum()
+        w.grad = minigrad.ones(3)
+        optimizer([w]).step()
+        with pytest.raises(RuntimeError, match="written in place"):
+            y.backward()
+
+
+def spoiled(array: Any) -> list[Any]:
+    """What a kernel must refuse in place of the array: of another kind, of another size, with gaps, none at all."""
+    other = array.astype("float16")
+    larger = np.repeat(array, 2, -1)[..., 1:].copy()
+    return [larger, other, other.astype(other.dtype.newbyteorder()), array[..., ::-1], None, 7]
+
+
+KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
+    "add": (elementwise.add, [np.ones((2, 3))] * 2 + [np.empty((2, 3))], [2]),
+    "relu": (elementwise.relu, [np.ones((2, 3)), np.empty((2, 3))], [2]),
+    "erf": (elementwise.erf, [np.ones((2, 3)), np.empty((2, 3))], [2]),
+    "add_bias": (elementwise.add_bias, [np.ones((2, 3, 4)), np.ones(3)], [2]),
+    "where": (elementwise.where, [np.ones((2, 3), bool), *[np.ones((2, 3), "q")] * 2, np.empty((2, 3), "q")], [2]),
+    "max_pool2d": (window.max_pool2d, [np.ones((1, 2, 4, 4)), np.zeros((2, 2), "i"), np.empty((1, 2, 2, 2)),
+                                       np.empty((1, 2, 2, 2), "i")], [windows((1, 2, 4, 4), 2, 2), 2]),
+    "pick": (window.pick, [np.ones((1, 2, 4, 4)), np.zeros((1, 2, 2, 2), "i"), np.empty((1, 2, 2, 2))], [2]),
+    "spread": (window.spread, [np.ones((1, 2, 2, 2)), np.zeros((1, 2, 2, 2), "i"), np.empty((1, 2, 4, 4))], [2]),
+    "channel_sums": (normalization.channel_sums, [np.ones((2, 3, 4)), np.empty(3)], [2]),
+    "sgd": (optimizers.sgd, [np.ones(5) for _ in range(3)], [0.1, 0.9, 1.0, 0.0, False, 2]),
+    "adam": (optimizers.adam, [np.ones(5) for _ in range(5)], [0.0, 1.0, 0.1, 0.1, 1e-8, 0.1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_refuse_what_does_not_fit(name: str) -> None:
+    kernel, arrays, rest = KERNELS[name]
+    kernel(*arrays, *rest)
+    for position, array in enumerate(arrays):
+        has_any_size = (name, position) in {("add_bias", 0), ("channel_sums", 0), ("pick", 0), ("spread", 2)}
+        for wrong in spoiled(array)[int(has_any_size) :]:
+            if wrong is None and (name, position) in {("sgd", 2), ("adam", 4)}:  # which may be left out
+                continue
+            with pytest.raises((TypeError, ValueError, BufferError, AttributeError)):
+                kernel(*arrays[:position], wrong, *arrays[position + 1 :], *rest)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_kernels_refuse_to_write_what_is_read_only(name: str) -> None:
+    kernel, arrays, rest = KERNELS[name]
+    locked = [array.copy() for array in arrays]
+    for array in locked:
+        array.flags.writeable = False
+    with pytest.raises((ValueError, BufferError)):
+        kernel(*locked, *rest)
+
+
+def test_places_outside_the_image_are_left_alone() -> None:
+    places = np.array([-1, 16, 3, 2**31 - 1], "i").reshape(1, 1, 2, 2)
+    y = np.empty((1, 1, 2, 2))
+    window.pick(np.ones((1, 1, 4, 4)), places, y, 1)
+    np.testing.assert_array_equal(y.reshape(-1), [0, 0, 1, 0])
+    x = np.empty((1, 1, 4, 4))
+    window.spread(np.ones((1, 1, 2, 2)), places, x, 1)
+    assert x.sum() == 1
+
+
+def test_a_result_too_large_for_memory() -> None:
+    x = np.broadcast_to(np.float32(1), (2**25, 2**25))
+    for name in ("relu", "exp"):
+        with pytest.raises(MemoryError, match="Unable to allocate"):
+            getattr(CPU, name)(x)
