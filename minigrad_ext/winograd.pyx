@@ -360,8 +360,8 @@ def conv2d_weight_grad(
 ):
     """w = conv2d_weight_grad(x, y). Returns whether all of it is finite.
 
-    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn; a multiple of TERMS each, so
-    that their number does not change the order of a sum. If there is one chunk alone, then the sums S of some output
+    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn; a multiple of TERMS each,
+    so that their number does not change the order of a sum. If there is one chunk alone, then the sums S of some output
     channels are finished before those of the next begin.
     """
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
