@@ -89,7 +89,7 @@ FLOAT = np.dtype(np.float32)
 cdef enum:
     POINTS = 36
     TILES = 48            # in a block, about
-    WORKSPACE = 1 << 21   # bytes, about: for what the weight gradient has in work at a time
+    WORKSPACE = 1 << 21   # bytes for each thread, about: what the weight gradient has in work at a time
 
 
 # --- sizes ---------------------------------------------------------------------------------------------------
@@ -360,8 +360,9 @@ def conv2d_weight_grad(
 ):
     """w = conv2d_weight_grad(x, y). Returns whether all of it is finite.
 
-    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn. If there is one chunk
-    alone, then the sums S of some output channels are finished before those of the next begin.
+    Chunks of tiles, as many as the workspace holds, are transformed and multiplied in turn; a multiple of TERMS each,
+    so that their number does not change the order of a sum. If there is one chunk alone, then the sums S of some output
+    channels are finished before those of the next begin.
     """
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Map m = settle_map(&g, geometry, set)
@@ -377,7 +378,7 @@ def conv2d_weight_grad(
     threads = team(&g, threads)
     m.x.start, m.y.start = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
     m.x.end, m.y.end = m.x.start + <Py_ssize_t>x.size, m.y.start + <Py_ssize_t>y.size
-    chunk = WORKSPACE // (4 * POINTS * g.groups * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
+    chunk = threads * WORKSPACE // (4 * POINTS * g.groups * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
     chunk = min(m.tiles, max(TERMS, chunk // TERMS * TERMS))
     outputs = g.out_channels if chunk < m.tiles else min(
         g.out_channels, max(TERMS, WORKSPACE // (4 * POINTS * g.groups * odd(g.channels, m.lanes)) // 8 * 8))
