@@ -12,12 +12,14 @@ A rung is a module of minigrad_ext with the three maps of ops/conv.py:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from minigrad.backends import winograd
 from minigrad.backends.base import HostArray
-from minigrad.backends.extension import direct, loops, machine, winograd
+from minigrad.backends.extension import direct, loops, machine
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.threads import get_num_threads
 
@@ -43,8 +45,12 @@ def _saves(geometry: ConvGeometry, name: str) -> bool:
     """Whether the multiplications that Winograd saves, a number for each pair of channels, outweigh its transforms, a
     number for each channel. (Measured; the transforms take channels by sixteens.)"""
     channels, outputs = geometry.w_shape[1], geometry.w_shape[0] // geometry.groups
+    # Tiles are of 4 x 4 results; with dilation, of every d-th. They reach beyond small images.
+    tiles = geometry.y_shape[0] * prod([dilation * -(-size // (4 * dilation)) for size, dilation in
+                                        zip(geometry.y_shape[2:], geometry.dilation, strict=True)])
+    if 5 * geometry.y_shape[0] * prod(geometry.y_shape[2:]) < 32 * tiles:
+        return False
     if name == "conv2d_weight_grad":  # what is summed over tiles is transformed for each pair: tiles must be many
-        tiles = geometry.y_shape[0] * -(-geometry.y_shape[2] // 4) * -(-geometry.y_shape[3] // 4)
         return min(channels, outputs) >= 16 and channels >= 32 and 32 * tiles >= max(channels, outputs)
     return channels * outputs >= 6 * 16 * (-(-channels // 16) + -(-outputs // 16))
 
@@ -85,7 +91,7 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung = _rung.get() or choose(geometry, a.dtype, name)
     if rung == "winograd" and not winograd.applies(geometry, a.dtype):
-        raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel, stride 1 and dilation 1; '
+        raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel and stride 1; '
                          f'this one is {a.dtype} with {geometry}. Use "direct".')
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
     rungs = list(RUNGS)

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
+from minigrad.backends import winograd
 from minigrad.backends.cpu import choose, use
 from minigrad.backends.geometry import ConvGeometry, conv_geometry
-from minigrad_ext import machine, winograd
+from minigrad_ext import machine
+from minigrad_ext import winograd as kernels
 
 CPU = minigrad.get_backend("cpu")
 MAPS = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
@@ -18,9 +20,10 @@ SETS = [set_ for set_ in range(3) if machine.has(set_)]
 Padding = int | tuple[int, int]
 
 
-def geometry(x: tuple[int, ...], w: tuple[int, ...], padding: Padding = 0, groups: int = 1) -> ConvGeometry:
+def geometry(x: tuple[int, ...], w: tuple[int, ...], padding: Padding = 0, groups: int = 1,
+             dilation: tuple[int, int] = (1, 1)) -> ConvGeometry:
     padding = (padding, padding) if isinstance(padding, int) else padding
-    return conv_geometry("test", x, w, (1, 1), padding, (1, 1), groups)
+    return conv_geometry("test", x, w, (1, 1), padding, dilation, groups)
 
 
 def operands(g: ConvGeometry, seed: int = 0, positive: bool = False) -> dict[str, Any]:
@@ -64,8 +67,10 @@ def geometries(draw: st.DrawFn) -> ConvGeometry:
     groups = draw(st.sampled_from([1, 1, 1, 2, 5]))
     channels, outputs = [max(1, size(1, 70) // groups) for _ in range(2)]
     padding = (size(0, 4), size(0, 4))
-    image = [size(max(1, 3 - 2 * p), 20) for p in padding]
-    return geometry((size(0, 3), groups * channels, *image), (groups * outputs, channels, 3, 3), padding, groups)
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3), (4, 2)]))
+    image = [size(max(1, 2 * d + 1 - 2 * p), 20) for p, d in zip(padding, dilation, strict=True)]
+    x_shape, w_shape = (size(0, 3), groups * channels, *image), (groups * outputs, channels, 3, 3)
+    return geometry(x_shape, w_shape, padding, groups, dilation)
 
 
 @pytest.mark.parametrize("set_", SETS)
@@ -222,8 +227,17 @@ def test_it_applies_to_small_steps_of_three_by_three() -> None:
     assert winograd.applies(geometry(*base), np.dtype(np.float32))
     assert not winograd.applies(geometry(*base), np.dtype(np.float64))
     assert not winograd.applies(geometry((1, 2, 9, 9), (3, 2, 3, 5)), np.dtype(np.float32))
+    assert winograd.applies(geometry(*base, dilation=(1, 3)), np.dtype(np.float32))
     for stride, dilation in (((1, 2), (1, 1)), ((2, 1), (1, 1)), ((1, 1), (2, 1)), ((1, 1), (1, 3))):
         g = conv_geometry("test", *base, stride, (1, 1), dilation, 1)
-        assert not winograd.applies(g, np.dtype(np.float32))
+        assert winograd.applies(g, np.dtype(np.float32)) == (stride == (1, 1))
         with pytest.raises(ValueError, match="3 x 3"):
-            winograd.conv2d(*[np.zeros(s, np.float32) for s in (g.x_shape, g.w_shape, g.y_shape)], g, 1, SETS[0])
+            kernels.conv2d(*[np.zeros(s, np.float32) for s in (g.x_shape, g.w_shape, g.y_shape)], g, 1, SETS[0])
+
+
+def test_dilation_leaves_what_no_tap_meets_at_zero() -> None:
+    g = geometry((1, 1, 9, 12), (1, 1, 3, 3), dilation=(4, 5))  # one row, two columns of results
+    arrays = operands(g)
+    found, _ = compute("conv2d_input_grad", g, arrays)
+    assert np.count_nonzero(found) == 3 * 6
+    np.testing.assert_allclose(found, CPU.conv2d_input_grad(arrays["y"], arrays["w"], g), rtol=1e-5, atol=1e-6)
