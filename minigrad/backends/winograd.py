@@ -92,9 +92,9 @@ def _parts(geometry: ConvGeometry) -> list[tuple[ConvGeometry, list[Key], list[K
         of_x.append((..., rows_x, columns_x))
         of_y.append((..., rows_y, columns_y))
     found = []
-    for (x_size, y_size, padding), (of_x, of_y) in parts.items():
+    for (x_image, y_image, padding), (of_x, of_y) in parts.items():
         batch = geometry.x_shape[0] * len(of_x)
-        x_shape, y_shape = (batch, geometry.x_shape[1], *x_size), (batch, geometry.y_shape[1], *y_size)
+        x_shape, y_shape = (batch, geometry.x_shape[1], *x_image), (batch, geometry.y_shape[1], *y_image)
         part = ConvGeometry(x_shape, geometry.w_shape, y_shape, (1, 1), padding, (1, 1), geometry.groups)
         found.append((part, of_x, of_y))
     return found
