@@ -1,9 +1,9 @@
 """The compiled kernels, or an error that says how to get them."""
 
-from minigrad.backends.threads import waiting_asleep
+from minigrad.backends.threads import waiting_briefly
 
 try:
-    with waiting_asleep():
+    with waiting_briefly():
         from minigrad_ext import direct as direct
         from minigrad_ext import elementwise as elementwise
         from minigrad_ext import loops as loops
