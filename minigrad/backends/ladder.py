@@ -31,10 +31,12 @@ _set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
 
 def choose(geometry: ConvGeometry, dtype: Any) -> str:
     """The name of the rung that convolutions of this geometry and dtype take by themselves."""
+    if geometry.flops <= _SMALL:
+        return "loops"
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
-    if geometry.flops <= _SMALL or max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
-        return "loops"  # which need no space, neither for small convolutions nor for sprawling ones
+    if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
+        return "loops"  # which need no space for what is sprawling
     return "direct"
 
 
