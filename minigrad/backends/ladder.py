@@ -25,8 +25,8 @@ RUNGS = {"loops": loops, "direct": direct}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 _SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
 
-_rung: ContextVar[str | None] = ContextVar("rung", default=None)
-_set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
+# What `use` says: the rung, None if `choose` is to name it, and the number of the instruction set.
+_forced: ContextVar[tuple[str | None, int]] = ContextVar("forced", default=(None, _SETS[-1]))
 
 
 def choose(geometry: ConvGeometry, dtype: Any) -> str:
@@ -58,25 +58,25 @@ def use(rung: str | None = None, instructions: str | None = None) -> Iterator[No
     if instructions is not None and instructions not in instruction_sets():
         raise ValueError(f"use: instructions={instructions!r} must be one of those that this machine has: "
                          f"{', '.join(map(repr, instruction_sets()))}.")
-    number = _set.get() if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
-    rung_before, set_before = _rung.set(rung), _set.set(number)
+    number = _forced.get()[1] if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
+    before = _forced.set((rung, number))
     try:
         yield
     finally:
-        _rung.reset(rung_before)
-        _set.reset(set_before)
+        _forced.reset(before)
 
 
 def peak(dtype: Any = np.float32) -> float:
     """What one thread can do at most, in GFLOP/s: measured, with multiplications and additions in registers alone."""
-    return float(machine.peak(_set.get(), np.dtype(dtype) == np.float64))
+    return float(machine.peak(_forced.get()[1], np.dtype(dtype) == np.float64))
 
 
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
-    rung = _rung.get() or choose(geometry, a.dtype)
-    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
-    if not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
+    rung, number = _forced.get()
+    kernel = getattr(RUNGS[rung or choose(geometry, a.dtype)], name)
+    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
+    if not kernel(*arguments):  # infinities may have left NaNs where they do not belong
         getattr(loops, name)(*arguments)
     return result
 
@@ -85,5 +85,5 @@ def multiply(x: HostArray, y: HostArray, result: HostArray) -> HostArray:
     """result = x y, for matrices."""
     if y.itemsize not in y.strides or min(*x.strides, *y.strides) < 0:
         y = np.ascontiguousarray(y)
-    direct.matmul(x, y, result, get_num_threads(), _set.get())
+    direct.matmul(x, y, result, get_num_threads(), _forced.get()[1])
     return result

@@ -163,7 +163,7 @@ class PowScalar(Function):
         (x,) = self.inputs
         if self.exponent == 0:  # the formula would give 0 * infinity at 0
             return dz.new_zeros(dz.shape)
-        return dz * (self.exponent * x ** (self.exponent - 1))
+        return dz * (self.exponent * (x if self.exponent == 2 else x ** (self.exponent - 1)))
 
 
 def pow(input: Tensor, exponent: Operand) -> Tensor:
