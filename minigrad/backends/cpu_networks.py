@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray, Shape
+from minigrad.backends.base import HostArray
 from minigrad.backends.composed import first_places
 from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
@@ -49,6 +49,7 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 
 
 class Networks(Reference):
+    _empty = staticmethod(empty)
     neg = _pooled("neg", np.negative)
     exp = _pooled("exp", np.exp)
     log = _pooled("log", np.log)
@@ -109,13 +110,6 @@ class Networks(Reference):
             return super().sum(x, axes)
         y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
         normalization.channel_sums(_places_last(x), y, get_num_threads())
-        return y
-
-    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
-        if prod(shape) * dtype.itemsize < SMALL:
-            return super().full(shape, value, dtype)
-        y = empty(shape, dtype)
-        np.copyto(y, super().full((), value, dtype))
         return y
 
     def copy(self, x: HostArray) -> HostArray:
