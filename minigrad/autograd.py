@@ -148,12 +148,9 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     found: dict[Node, Tensor] = {}
     retained: list[tuple[Tensor, Tensor]] = []
 
-    def arrive(node: Node, gradient: Tensor) -> None:
-        before = gradients.get(node)
-        gradients[node] = gradient if before is None else before + gradient  # used twice: gradients add
-
     for output, seed in zip(outputs, seeds, strict=True):
-        arrive(output._node(), seed)
+        node = output._node()
+        gradients[node] = gradients[node] + seed if node in gradients else seed
     path = _path(outputs, wanted)
     while path:
         function, needs_grad = path.pop()
@@ -170,7 +167,7 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
             dxs = _backward(function, dy, needs_grad)
             for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
                 if needed and dx is not None:
-                    arrive(edge, dx)
+                    gradients[edge] = gradients[edge] + dx if edge in gradients else dx  # used twice: gradients add
             if not retain_graph:
                 function.release()
     for leaf, gradient in gradients.items():

@@ -9,7 +9,6 @@ every constant.
 """
 
 from collections.abc import Callable, Iterable
-from operator import getitem, itemgetter
 from threading import get_ident
 from typing import Any, TypeAlias
 
@@ -50,14 +49,14 @@ class _Captured:
         self.step, self.parameters, self.device = step, parameters, parameters[0].device
         self.runs = 0
         self.tape: _Tape | None = None  # of the last run
-        self.program: list[tuple[Callable[..., Any], Callable[[list[Any]], Any], int]] = []
+        self.program: Callable[..., Any] | None = None
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         if self.device.watcher == get_ident():
             raise RuntimeError("capture: a captured step in a step that is being recorded; capture the outer one only.")
         tensors = (*inputs, *self.parameters)
-        if self.tape is not None and self.program:
-            return self._replay(self.tape, tensors)
+        if self.tape is not None and self.program is not None:
+            return self._replay(self.tape, self.program, tensors)
         tape = _Tape(self.device, tensors)
         with self.device.watched(tape.note):
             result = self.step(*inputs)
@@ -65,28 +64,24 @@ class _Captured:
         self.runs += 1
         difference = "it ran once" if self.tape is None else tape.difference(self.tape)
         if not difference:
-            self.program = [(getattr(self.device, what) if isinstance(what, str) else what, _getter(places), place)
-                            for what, places, place in tape.needed_calls()]
+            self.program = tape.program()
         elif self.runs == _RUNS:
             raise RuntimeError(f"capture: in {_RUNS} runs no two steps in a row were the same, so none stands for all: "
                                f"{difference}.")
         self.tape = tape
         return result.detach()
 
-    def _replay(self, tape: "_Tape", tensors: tuple[Tensor, ...]) -> Tensor:
+    def _replay(self, tape: "_Tape", program: Callable[..., Any], tensors: tuple[Tensor, ...]) -> Tensor:
         given = _kinds(tensors)
         if given != tape.given:
             raise ValueError(f"capture: the step was recorded with (device, shape, dtype) of arguments and parameters "
                              f"{tape.given}, now they are {given}. Capture it anew for these.")
-        values = tape.values.copy()
-        values[: len(tensors)] = [tensor.array for tensor in tensors]
-        for call, arguments, place in self.program:
-            values[place] = call(*arguments(values))
-        for tensor, count in zip(tensors, tape.writes, strict=True):
-            tensor.version.count += count
-        for position, place in tape.gradients:
-            tensors[position].grad = Tensor(values[place], self.device)
-        return Tensor(values[tape.result], self.device)
+        result, *gradients = program(*[tensor.array for tensor in tensors])
+        for position, count in tape.writes:
+            tensors[position].version.count += count
+        for (position, _), gradient in zip(tape.gradients, gradients, strict=True):
+            tensors[position].grad = Tensor(gradient, self.device)
+        return Tensor(result, self.device)
 
 
 class _Tape:
@@ -99,7 +94,7 @@ class _Tape:
     def __init__(self, device: Backend, tensors: tuple[Tensor, ...]) -> None:
         self.device = device
         self.given = _kinds(tensors)
-        self.writes = [-tensor.version.count for tensor in tensors]  # to which finish() adds what it is then
+        self.before = [tensor.version.count for tensor in tensors]
         self.calls: list[Call] = []
         self.values: list[Any] = [tensor.array for tensor in tensors]  # keeps them alive: no two arrays have one id
         self.places = {id(array): place for place, array in enumerate(self.values)}  # of arrays
@@ -121,7 +116,7 @@ class _Tape:
         self.values.append(result)
         self.calls.append((name, places, whole))
         for position, part in enumerate(result):
-            self.calls.append((getitem, (whole, self._place(position)), self._place(part)))
+            self.calls.append((_part, (whole, self._place(position)), self._place(part)))
 
     def _place(self, value: Any) -> int:
         """Where `value` stands: a new place, unless it is an array that has one."""
@@ -145,11 +140,12 @@ class _Tape:
         if place is None:
             raise RuntimeError(f"capture: the step must return a tensor that it computed on {self.device}, such as the "
                                f"loss; it returned {result!r}.")
-        self.result = place
-        self.writes = [count + tensor.version.count for count, tensor in zip(self.writes, tensors, strict=True)]
+        counts = [tensor.version.count - before for tensor, before in zip(tensors, self.before, strict=True)]
+        self.writes = [(position, count) for position, count in enumerate(counts) if count]
         self.gradients = [(position, self.places[id(tensor.grad.array)]) for position, tensor in enumerate(tensors)
                           if tensor.grad is not None and id(tensor.grad.array) in self.places]
-        if not self.computed.issuperset([place for _, place in self.gradients]):
+        self.left = [place, *[place for _, place in self.gradients]]  # what a replay leaves: result and gradients
+        if not self.computed.issuperset(self.left[1:]):
             raise RuntimeError("capture: the step adds to the .grad it finds; call optimizer.zero_grad() in it, before "
                                "backward().")
 
@@ -176,13 +172,29 @@ class _Tape:
             return (old.dtype, old.shape, old.tobytes()) == (new.dtype, new.shape, new.tobytes())
         return type(old) is type(new) and repr(old) == repr(new)
 
-    def needed_calls(self) -> list[Call]:
+    def program(self) -> Callable[..., Any]:
+        """The needed calls as a function of the tensors' arrays, which returns the result and the gradients.
+
+        It is written as a text, as a person would:  v7 = conv2d(v0, v2, v5). Nothing calls primitives sooner.
+        """
+        calls = self._needed_calls()
+        names = {f"v{place}": value for place, value in enumerate(self.values)}
+        lines = [f"def program({', '.join([f'v{place}' for place in range(len(self.given))])}):"]
+        for what, places, place in calls:
+            name = what if isinstance(what, str) else what.__name__
+            names[name] = getattr(self.device, what) if isinstance(what, str) else what
+            lines.append(f"    v{place} = {name}({', '.join([f'v{place}' for place in places])})")
+        lines.append(f"    return {', '.join([f'v{place}' for place in self.left])},")
+        exec("\n".join(lines), names)
+        return names.pop("program")  # type: ignore[no-any-return]
+
+    def _needed_calls(self) -> list[Call]:
         """The calls but those that always give the same, whose results are constants too, and those of no use.
 
         A call without a result writes. What shares memory with its arguments, or with what the step leaves, must be
         fresh each time, and is no constant.
         """
-        needed = {self.result, *[place for _, place in self.gradients]}
+        needed = set(self.left)
         written = [place for what, places, result in self.calls if self.values[result] is None
                    for place in (places[:1] if what == "assign" else places)]
         fresh = [self.values[place] for place in needed.union(written) if self._is_array(self.values[place])]
@@ -211,11 +223,11 @@ def _kinds(tensors: tuple[Tensor, ...]) -> list[tuple[Any, ...]]:
     return [(tensor.device, tensor.array.shape, tensor.array.dtype) for tensor in tensors]
 
 
+def _part(whole: tuple[Any, ...], position: int) -> Any:
+    """What takes one of several results."""
+    return whole[position]
+
+
 def _together(*parts: Any) -> tuple[Any, ...]:
     """What gives a primitive a sequence of arrays as one argument."""
     return parts
-
-
-def _getter(places: tuple[int, ...]) -> Callable[[list[Any]], Any]:
-    """A function that takes what stands at `places` out of a list."""
-    return itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))

@@ -140,7 +140,7 @@ class Function:
                 raise TypeError(self._mismatch(inputs))
         self.device = device
         array = self.forward(*map(_array_of, inputs))
-        edges = edges_to(inputs)
+        edges = edges_to(inputs) if _thread.enabled else None
         result = first._result(array, self, edges is not None)
         if edges is not None:
             self.record(inputs, edges, result)

@@ -123,7 +123,7 @@ class Tensor(Methods):
                             f"{value!r}.")
         if isinstance(value, np.ndarray):
             return Tensor(self.device.from_numpy(as_array(value).copy()), self.device)
-        return self._number(value, self._dtype_for(value))
+        return self._number(value, self.array.dtype if self.array.dtype.kind == "f" else self._dtype_for(value))
 
     def _number(self, value: Any, dtype: np.dtype[Any]) -> "Tensor":
         """A constant without axes."""

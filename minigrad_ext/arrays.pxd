@@ -45,6 +45,29 @@ cdef inline void *writes(object array, char kind, Py_ssize_t size) except NULL:
     return pointer(array, kind, size, PyBUF_WRITABLE)
 
 
+cdef struct Array4:
+    void *memory
+    char kind            # 'f' or 'd'
+    Py_ssize_t[4] shape
+
+
+cdef inline Array4 array4(object array, int flags) except *:
+    """A C-contiguous array of floats with four axes; with PyBUF_WRITABLE as `flags`, one that is not read-only."""
+    cdef Py_buffer view
+    cdef Array4 result
+    cdef int axis
+    PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)
+    cdef bint fits = view.ndim == 4 and view.format[0] in (c"f", c"d") and view.format[1] == 0
+    if fits:
+        result.memory, result.kind = view.buf, view.format[0]
+        for axis in range(4):
+            result.shape[axis] = view.shape[axis]
+    PyBuffer_Release(&view)
+    if not fits:
+        raise ValueError("kernel: an array must have four axes, and be float32 or float64")
+    return result
+
+
 cdef inline Py_ssize_t blocks(Py_ssize_t size) noexcept nogil:
     return (size + BLOCK - 1) // BLOCK
 

@@ -1,5 +1,7 @@
 """The sizes of one convolution as the kernels use them: checked, so that nothing outside the arrays is touched."""
 
+from minigrad_ext.arrays cimport Array4
+
 cdef struct Geometry:
     Py_ssize_t batch, groups, out_channels, channels  # channels are counted per group
     Py_ssize_t height, width, kernel_height, kernel_width, out_height, out_width
@@ -10,18 +12,23 @@ cdef inline tuple sizes(const Py_ssize_t *shape):
     return shape[0], shape[1], shape[2], shape[3]
 
 
+cdef inline bint equal(const Py_ssize_t *shape, const long long *other) noexcept nogil:
+    return shape[0] == other[0] and shape[1] == other[1] and shape[2] == other[2] and shape[3] == other[3]
+
+
 cdef inline Geometry settle(geometry, const Py_ssize_t *x, const Py_ssize_t *w, const Py_ssize_t *y) except *:
     """The numbers of a ConvGeometry, which must fit the shapes of the three arrays."""
     cdef Geometry g
-    cdef Py_ssize_t in_channels, out_channels
+    cdef bytes numbers = geometry.numbers
+    if len(numbers) != 19 * sizeof(long long):
+        raise ValueError(f"convolution: each shape must have four sizes in {geometry}.")
+    cdef const long long *n = <const long long *> <const char *> numbers
+    cdef Py_ssize_t in_channels = n[1], out_channels = n[4]
     cdef Py_ssize_t limit = <Py_ssize_t>1 << 60  # the sum of a few smaller numbers does not overflow
-    g.batch, in_channels, g.height, g.width = geometry.x_shape
-    out_channels, g.channels, g.kernel_height, g.kernel_width = geometry.w_shape
-    g.out_height, g.out_width = geometry.y_shape[2:]
-    g.row_stride, g.column_stride = geometry.stride
-    g.row_padding, g.column_padding = geometry.padding
-    g.row_dilation, g.column_dilation = geometry.dilation
-    g.groups = geometry.groups
+    g.batch, g.height, g.width = n[0], n[2], n[3]
+    g.channels, g.kernel_height, g.kernel_width, g.out_height, g.out_width = n[5], n[6], n[7], n[10], n[11]
+    g.row_stride, g.column_stride, g.row_padding, g.column_padding = n[12], n[13], n[14], n[15]
+    g.row_dilation, g.column_dilation, g.groups = n[16], n[17], n[18]
     if not (
         1 <= g.row_stride <= min(limit, 4 * limit // max(1, g.out_height))
         and 1 <= g.column_stride <= min(limit, 4 * limit // max(1, g.out_width))
@@ -33,11 +40,17 @@ cdef inline Geometry settle(geometry, const Py_ssize_t *x, const Py_ssize_t *w, 
     g.out_channels = out_channels // max(1, g.groups)
     if (
         g.groups < 1 or in_channels % g.groups or in_channels // g.groups != g.channels or out_channels % g.groups
-        or sizes(x) != geometry.x_shape or sizes(w) != geometry.w_shape
-        or sizes(y) != geometry.y_shape or y[0] != g.batch or y[1] != out_channels
+        or not equal(x, n) or not equal(w, n + 4) or not equal(y, n + 8) or y[0] != g.batch or y[1] != out_channels
     ):
         raise ValueError(f"convolution: arrays x {sizes(x)}, w {sizes(w)}, y {sizes(y)} do not fit {geometry}.")
     return g
+
+
+cdef inline Geometry settle_arrays(geometry, const Array4 *x, const Array4 *w, const Array4 *y) except *:
+    """The same, for arrays that must be of one kind too."""
+    if x.kind != y.kind or w.kind != y.kind:
+        raise ValueError(f"convolution: arrays of kinds x {chr(x.kind)!r}, w {chr(w.kind)!r}, y {chr(y.kind)!r}")
+    return settle(geometry, x.shape, w.shape, y.shape)
 
 
 cdef inline int team(const Geometry *g, int threads) noexcept nogil:

@@ -16,102 +16,153 @@ Each thread has planes of the result for itself, (n, o), (n, c) or (o, c), so no
 in an order of its own: it has the same bits for any number of threads.
 """
 
+from cpython.buffer cimport PyBUF_WRITABLE
 from cython.parallel cimport prange
 
-from minigrad_ext.geometry cimport Geometry, Run, meet, settle, team
-from minigrad_ext.instructions cimport real
+from minigrad_ext.arrays cimport Array4, array4, real
+from minigrad_ext.geometry cimport Geometry, Run, meet, settle_arrays, team
 
 
-def conv2d(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, geometry, int threads, int set
-):
+def conv2d(x, w, y, geometry, int threads, int set):
     """y[n,o,i,j] = sum over c, u, v of x[n,c,h,k] * w[o,c,u,v]"""
-    cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Py_ssize_t plane, planes = y.shape[0] * y.shape[1]
-    y[:, :, :, :] = 0
-    for plane in prange(planes, nogil=True, schedule="static", num_threads=team(&g, threads)):
-        conv2d_plane(x, w, y, &g, plane // y.shape[1], plane % y.shape[1])
+    cdef Array4 a = array4(x, 0), b = array4(w, 0), result = array4(y, PyBUF_WRITABLE)
+    cdef Geometry g = settle_arrays(geometry, &a, &b, &result)
+    if result.kind == b"f":
+        conv2d_planes(<const float *> a.memory, <const float *> b.memory, <float *> result.memory, &g, threads)
+    else:
+        conv2d_planes(<const double *> a.memory, <const double *> b.memory, <double *> result.memory, &g, threads)
     return True
 
 
+cdef void conv2d_planes(const real *x, const real *w, real *y, const Geometry *g, int threads) noexcept:
+    cdef Py_ssize_t plane, outs = g.groups * g.out_channels
+    for plane in prange(g.batch * outs, nogil=True, schedule="static", num_threads=team(g, threads)):
+        conv2d_plane(x, w, y, g, plane // outs, plane % outs)
+
+
 cdef inline void conv2d_plane(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, const Geometry *g,
-    Py_ssize_t n, Py_ssize_t o,
+    const real *x, const real *w, real *y, const Geometry *g, Py_ssize_t n, Py_ssize_t o
 ) noexcept nogil:
     cdef Py_ssize_t c, i, j, h, u, v, x_c = o // g.out_channels * g.channels
     cdef Run rows, columns
+    cdef const real *x_row
+    cdef real *y_row
+    cdef real weight
+    for i in range(g.out_height):
+        for j in range(g.out_width):
+            y[in_y(g, n, o, i) + j] = 0
     for c in range(g.channels):
         for u in range(g.kernel_height):
             rows = meet_rows(g, u)
             for v in range(g.kernel_width):
                 columns = meet_columns(g, v)
+                weight = w[in_w(g, o, c, u) + v]
                 for i in range(rows.start, rows.stop):
                     h = i * g.row_stride - g.row_padding + u * g.row_dilation
+                    x_row, y_row = x + in_x(g, n, x_c + c, h), y + in_y(g, n, o, i)
                     for j in range(columns.start, columns.stop):
-                        y[n, o, i, j] += w[o, c, u, v] * x[n, x_c + c, h, columns.first + j * g.column_stride]
+                        y_row[j] += weight * x_row[columns.first + j * g.column_stride]
 
 
-def conv2d_input_grad(
-    const real[:, :, :, ::1] y, const real[:, :, :, ::1] w, real[:, :, :, ::1] x, geometry, int threads, int set
-):
+def conv2d_input_grad(y, w, x, geometry, int threads, int set):
     """x[n,c,h,k] = sum over o, i, j, u, v that meet (h, k) of y[n,o,i,j] * w[o,c,u,v]"""
-    cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Py_ssize_t plane, planes = x.shape[0] * x.shape[1]
-    x[:, :, :, :] = 0
-    for plane in prange(planes, nogil=True, schedule="static", num_threads=team(&g, threads)):
-        input_grad_plane(y, w, x, &g, plane // x.shape[1], plane % x.shape[1])
+    cdef Array4 a = array4(y, 0), b = array4(w, 0), result = array4(x, PyBUF_WRITABLE)
+    cdef Geometry g = settle_arrays(geometry, &result, &b, &a)
+    if result.kind == b"f":
+        input_grad_planes(<const float *> a.memory, <const float *> b.memory, <float *> result.memory, &g, threads)
+    else:
+        input_grad_planes(<const double *> a.memory, <const double *> b.memory, <double *> result.memory, &g, threads)
     return True
 
 
+cdef void input_grad_planes(const real *y, const real *w, real *x, const Geometry *g, int threads) noexcept:
+    cdef Py_ssize_t plane, channels = g.groups * g.channels
+    for plane in prange(g.batch * channels, nogil=True, schedule="static", num_threads=team(g, threads)):
+        input_grad_plane(y, w, x, g, plane // channels, plane % channels)
+
+
 cdef inline void input_grad_plane(
-    const real[:, :, :, ::1] y, const real[:, :, :, ::1] w, real[:, :, :, ::1] x, const Geometry *g,
-    Py_ssize_t n, Py_ssize_t x_c,
+    const real *y, const real *w, real *x, const Geometry *g, Py_ssize_t n, Py_ssize_t x_c
 ) noexcept nogil:
-    cdef Py_ssize_t o, i, j, h, u, v, c = x_c % g.channels, first = x_c // g.channels * g.out_channels
+    cdef Py_ssize_t o, i, j, h, k, u, v, c = x_c % g.channels, first = x_c // g.channels * g.out_channels
     cdef Run rows, columns
+    cdef real *x_row
+    cdef const real *y_row
+    cdef real weight
+    for h in range(g.height):
+        for k in range(g.width):
+            x[in_x(g, n, x_c, h) + k] = 0
     for o in range(first, first + g.out_channels):
         for u in range(g.kernel_height):
             rows = meet_rows(g, u)
             for v in range(g.kernel_width):
                 columns = meet_columns(g, v)
+                weight = w[in_w(g, o, c, u) + v]
                 for i in range(rows.start, rows.stop):
                     h = i * g.row_stride - g.row_padding + u * g.row_dilation
+                    x_row, y_row = x + in_x(g, n, x_c, h), y + in_y(g, n, o, i)
                     for j in range(columns.start, columns.stop):
-                        x[n, x_c, h, columns.first + j * g.column_stride] += w[o, c, u, v] * y[n, o, i, j]
+                        x_row[columns.first + j * g.column_stride] += weight * y_row[j]
 
 
-def conv2d_weight_grad(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, geometry, int threads, int set
-):
+def conv2d_weight_grad(x, y, w, geometry, int threads, int set):
     """w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]"""
-    cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Py_ssize_t plane, planes = w.shape[0] * w.shape[1]
-    for plane in prange(planes, nogil=True, schedule="static", num_threads=team(&g, threads)):
-        weight_grad_plane(x, y, w, &g, plane // w.shape[1], plane % w.shape[1])
+    cdef Array4 a = array4(x, 0), b = array4(y, 0), result = array4(w, PyBUF_WRITABLE)
+    cdef Geometry g = settle_arrays(geometry, &a, &result, &b)
+    if result.kind == b"f":
+        weight_grad_planes(<const float *> a.memory, <const float *> b.memory, <float *> result.memory, &g, threads)
+    else:
+        weight_grad_planes(<const double *> a.memory, <const double *> b.memory, <double *> result.memory, &g, threads)
     return True
 
 
+cdef void weight_grad_planes(const real *x, const real *y, real *w, const Geometry *g, int threads) noexcept:
+    cdef Py_ssize_t plane, outs = g.groups * g.out_channels
+    for plane in prange(outs * g.channels, nogil=True, schedule="static", num_threads=team(g, threads)):
+        weight_grad_plane(x, y, w, g, plane // g.channels, plane % g.channels)
+
+
 cdef inline void weight_grad_plane(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g,
-    Py_ssize_t o, Py_ssize_t c,
+    const real *x, const real *y, real *w, const Geometry *g, Py_ssize_t o, Py_ssize_t c
 ) noexcept nogil:
     cdef Py_ssize_t n, i, j, h, u, v, x_c = o // g.out_channels * g.channels + c
     cdef Run rows, columns
-    cdef real image, row  # long sums are more accurate in parts
+    cdef const real *x_row
+    cdef const real *y_row
+    cdef real all, image, row  # long sums are more accurate in parts
     for u in range(g.kernel_height):
         rows = meet_rows(g, u)
         for v in range(g.kernel_width):
             columns = meet_columns(g, v)
-            w[o, c, u, v] = 0
+            all = 0
             for n in range(g.batch):
                 image = 0
                 for i in range(rows.start, rows.stop):
                     h = i * g.row_stride - g.row_padding + u * g.row_dilation
+                    x_row, y_row = x + in_x(g, n, x_c, h), y + in_y(g, n, o, i)
                     row = 0
                     for j in range(columns.start, columns.stop):
-                        row = row + y[n, o, i, j] * x[n, x_c, h, columns.first + j * g.column_stride]
+                        row = row + y_row[j] * x_row[columns.first + j * g.column_stride]
                     image = image + row
-                w[o, c, u, v] += image
+                all = all + image
+            w[in_w(g, o, c, u) + v] = all
+
+
+# Where in memory a row begins, in elements: in C order, the last index counts places side by side.
+
+cdef inline Py_ssize_t in_x(const Geometry *g, Py_ssize_t n, Py_ssize_t c, Py_ssize_t h) noexcept nogil:
+    """x[n, c, h, 0]"""
+    return ((n * g.groups * g.channels + c) * g.height + h) * g.width
+
+
+cdef inline Py_ssize_t in_y(const Geometry *g, Py_ssize_t n, Py_ssize_t o, Py_ssize_t i) noexcept nogil:
+    """y[n, o, i, 0]"""
+    return ((n * g.groups * g.out_channels + o) * g.out_height + i) * g.out_width
+
+
+cdef inline Py_ssize_t in_w(const Geometry *g, Py_ssize_t o, Py_ssize_t c, Py_ssize_t u) noexcept nogil:
+    """w[o, c, u, 0]"""
+    return ((o * g.channels + c) * g.kernel_height + u) * g.kernel_width
 
 
 cdef inline Run meet_rows(const Geometry *g, Py_ssize_t u) noexcept nogil:

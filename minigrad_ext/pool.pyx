@@ -40,6 +40,7 @@ cdef extern from *:
     """
     bint SANITIZED "MINIGRAD_SANITIZED"
 
+cdef object numpy_empty = np.empty
 MOST = 2**62  # bytes: beyond it, sizes could not be added any more
 
 cdef struct Idle:        # what an idle block holds, at its beginning
@@ -153,7 +154,7 @@ def empty(tuple shape, dtype):
     cdef Py_ssize_t length
     for length in shape:
         size = size * length if size <= SMALL else size  # a number is enough to know that it is not small
-    return np.empty(shape, dtype) if size < SMALL and size else workspace(shape, dtype)
+    return numpy_empty(shape, dtype) if size < SMALL and size else workspace(shape, dtype)
 
 
 def workspace(tuple shape, dtype):

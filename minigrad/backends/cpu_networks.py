@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray, Shape
+from minigrad.backends.base import HostArray
 from minigrad.backends.composed import first_places
 from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
-from minigrad.backends.reference import Reference
+from minigrad.backends.reference import Reference, quiet
 from minigrad.backends.threads import get_num_threads
 
 empty = pool.empty
@@ -40,7 +40,7 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 
     def primitive(self: Reference, *arrays: HostArray) -> HostArray:
         if arrays[0].nbytes < SMALL and arrays[-1].nbytes < SMALL:
-            return plain(self, *arrays)  # type: ignore[no-any-return]
+            return np.asarray(quiet.copy().run(ufunc, *arrays))
         if not any([array.flags.c_contiguous and array.shape for array in arrays]):
             return plain(self, *arrays)  # type: ignore[no-any-return]  # keeps the order of their axes in memory
         return large(*arrays)
@@ -49,6 +49,7 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 
 
 class Networks(Reference):
+    _empty = staticmethod(empty)
     neg = _pooled("neg", np.negative)
     exp = _pooled("exp", np.exp)
     log = _pooled("log", np.log)
@@ -104,21 +105,16 @@ class Networks(Reference):
         elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        every_axis_but_that_of_channels = axes == (0, *range(2, x.ndim)) and x.ndim > 2
+        every_axis_but_that_of_channels = 1 not in axes and axes == (0, *range(2, x.ndim)) and x.ndim > 2
         if not every_axis_but_that_of_channels or x.dtype.kind != "f" or not x.flags.c_contiguous:
             return super().sum(x, axes)
         y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
         normalization.channel_sums(_places_last(x), y, get_num_threads())
         return y
 
-    def full(self, shape: Shape, value: float, dtype: np.dtype[Any]) -> HostArray:
-        if prod(shape) * dtype.itemsize < SMALL:
-            return super().full(shape, value, dtype)
-        y = empty(shape, dtype)
-        np.copyto(y, super().full((), value, dtype))
-        return y
-
     def copy(self, x: HostArray) -> HostArray:
+        if x.nbytes < SMALL:
+            return x.copy()
         y = empty(x.shape, x.dtype)
         np.copyto(y, x)
         return y
@@ -161,7 +157,7 @@ class Networks(Reference):
 
     def sgd(self, p: HostArray, g: HostArray, b: HostArray | None, lr: float, momentum: float, damping: float,
             decay: float, nesterov: bool) -> None:
-        if not _may_be_written(p, b):
+        if not (p.flags.carray and (b is None or b.flags.carray)):
             super().sgd(p, g, b, lr, momentum, damping, decay, nesterov)
             return
         g = np.ascontiguousarray(g)
@@ -178,7 +174,7 @@ class Networks(Reference):
 
 def _may_be_written(*arrays: HostArray | None) -> bool:
     """By a kernel; for others NumPy knows how, or what to say."""
-    return all([array is None or (array.flags.c_contiguous and array.flags.writeable) for array in arrays])
+    return all([array is None or array.flags.carray for array in arrays])
 
 
 def _places_last(x: HostArray) -> HostArray:

@@ -1,8 +1,9 @@
 """ConvGeometry: the sizes of one convolution, settled and checked once, shared by its three maps."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ Key = tuple[Any, ...]
 _ADDRESSABLE = 2**63 - 1  # bytes: the most that any array can have
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConvGeometry:
     """Shapes and parameters of y = conv2d(x, w), in which element (i, j) of y meets, at tap (u, v) of w, the element
 
@@ -32,10 +33,16 @@ class ConvGeometry:
     dilation: Pair
     groups: int
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """Floating-point operations of each of the three maps (a multiply-add counts as 2), padding included."""
         return 2 * prod(self.y_shape) * prod(self.w_shape[1:])
+
+    @cached_property
+    def numbers(self) -> bytes:
+        """All of it as integers of 64 bits, one after the other: kernels read these sooner than nineteen objects."""
+        shapes = (*self.x_shape, *self.w_shape, *self.y_shape)
+        return array("q", [*shapes, *self.stride, *self.padding, *self.dilation, self.groups]).tobytes()
 
 
 @lru_cache(1024)  # a network asks for the same few in each step

@@ -27,17 +27,19 @@ RUNGS = {"loops": loops, "direct": direct, "winograd": winograd}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 _SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
 
-_rung: ContextVar[str | None] = ContextVar("rung", default=None)
-_set: ContextVar[int] = ContextVar("set", default=_SETS[-1])
+# What `use` says: the rung, None if `choose` is to name it, and the number of the instruction set.
+_forced: ContextVar[tuple[str | None, int]] = ContextVar("forced", default=(None, _SETS[-1]))
 
 
 def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
     """The name of the rung that convolutions of this geometry and dtype take by themselves, or that another of the
     three maps takes, by its `name`."""
+    if geometry.flops <= _SMALL:
+        return "loops"
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
-    if geometry.flops <= _SMALL or max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
-        return "loops"  # which need no space, neither for small convolutions nor for sprawling ones
+    if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
+        return "loops"  # which need no space for what is sprawling
     return "winograd" if winograd.applies(geometry, dtype) and _saves(geometry, name) else "direct"
 
 
@@ -73,31 +75,29 @@ def use(rung: str | None = None, instructions: str | None = None) -> Iterator[No
     if instructions is not None and instructions not in instruction_sets():
         raise ValueError(f"use: instructions={instructions!r} must be one of those that this machine has: "
                          f"{', '.join(map(repr, instruction_sets()))}.")
-    number = _set.get() if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
-    rung_before, set_before = _rung.set(rung), _set.set(number)
+    number = _forced.get()[1] if instructions is None else machine.INSTRUCTION_SETS.index(instructions)
+    before = _forced.set((rung, number))
     try:
         yield
     finally:
-        _rung.reset(rung_before)
-        _set.reset(set_before)
+        _forced.reset(before)
 
 
 def peak(dtype: Any = np.float32) -> float:
     """What one thread can do at most, in GFLOP/s: measured, with multiplications and additions in registers alone."""
-    return float(machine.peak(_set.get(), np.dtype(dtype) == np.float64))
+    return float(machine.peak(_forced.get()[1], np.dtype(dtype) == np.float64))
 
 
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
-    rung = _rung.get() or choose(geometry, a.dtype, name)
+    rung, number = _forced.get()
+    rung = rung or choose(geometry, a.dtype, name)
     if rung == "winograd" and not winograd.applies(geometry, a.dtype):
         raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel and stride 1; '
                          f'this one is {a.dtype} with {geometry}. Use "direct".')
-    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), _set.get())
-    rungs = list(RUNGS)
-    for lower in reversed(rungs[: rungs.index(rung) + 1]):
-        if getattr(RUNGS[lower], name)(*arguments):
-            break  # else infinities may have left NaNs where they do not belong: one rung down
+    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
+    while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
+        rung = "direct" if rung == "winograd" else "loops"
     return result
 
 
@@ -105,5 +105,5 @@ def multiply(x: HostArray, y: HostArray, result: HostArray) -> HostArray:
     """result = x y, for matrices."""
     if y.itemsize not in y.strides or min(*x.strides, *y.strides) < 0:
         y = np.ascontiguousarray(y)
-    direct.matmul(x, y, result, get_num_threads(), _set.get())
+    direct.matmul(x, y, result, get_num_threads(), _forced.get()[1])
     return result

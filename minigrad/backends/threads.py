@@ -52,11 +52,11 @@ def set_num_threads(n: int) -> None:
 
 @contextmanager
 def waiting_briefly() -> Iterator[None]:
-    """An OpenMP library that is loaded inside lets threads that have no work wait awake for about half a millisecond, and
-    then sleep, unless the environment says otherwise.
+    """An OpenMP library that is loaded inside lets threads that have no work wait awake for about half a millisecond,
+    and then sleep, unless the environment says otherwise.
 
-    Asleep at once, they take 50 to 500 microseconds to come back, and a convolution may be done by then. By default they stay
-    awake for up to 20 milliseconds (GCC's library), in the way of the threads of other programs and libraries.
+    Asleep at once, they take 50 to 500 microseconds to come back, and a convolution may be done by then. By default
+    they stay awake for up to 20 milliseconds (GCC's library), in the way of the threads of other programs and libraries.
     """
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         yield

@@ -127,6 +127,8 @@ def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 def operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
     y = x._as_operand(y)
+    if x.array.shape == y.array.shape and x.array.dtype == y.array.dtype and x.device is y.device:
+        return x, y
     if x.device is not y.device:
         raise TypeError(f"operands are on {x.device} and {y.device}; move one of them with .to(device).")
     return broadcast(*same_dtype(x, y))
@@ -139,7 +141,7 @@ def repeated(input: Tensor, shape: Shape) -> Tensor:
 
 def _is_number(x: Tensor) -> bool:
     """Whether x meets every element by itself (see backends/base.py): its gradient, a sum over them, is not wanted."""
-    return x.array.shape == () and not x.requires_grad
+    return x.array.shape == () and x._node() is None
 
 
 def reduced_axes(name: str, input: Tensor, dim: Dim, axis: Dim) -> Shape:

@@ -21,7 +21,7 @@ def single(name: str, argument: str, value: IntOrPair) -> int:
 def pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
     if type(value) is tuple and list(map(type, value)) == [int, int]:  # as layers have it
-        return value[0], value[1]
+        return value
     try:
         vertical, horizontal = integers(name, tuple(value) if hasattr(value, "__iter__") else (value, value))
     except (TypeError, ValueError):
@@ -37,21 +37,22 @@ def check_tensors(name: str, *tensors: Tensor) -> None:
 
 
 def check_floats(name: str, *tensors: Tensor) -> None:
-    check_tensors(name, *tensors)
     for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            check_tensors(name, tensor)
         if tensor.array.dtype.kind != "f":
             raise TypeError(f"{name}: needs floating-point tensors, got {tensor.dtype} {tensor.shape}; convert with "
                             ".float().")
 
 
 def check_alike(name: str, input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    others = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
-    check_floats(name, input, *others.values())
-    for other, tensor in others.items():
+    others = (weight,) if bias is None else (weight, bias)
+    check_floats(name, input, *others)
+    for tensor in others:
         if tensor.device is not input.device or tensor.array.dtype != input.array.dtype:
-            raise TypeError(f"{name}: input is {input.dtype} {input.shape} on {input.device}, but {other} "
-                            f"{tensor.dtype} {tensor.shape} on {tensor.device}; they must agree. Convert with "
-                            ".float(), .double() or .to(device).")
+            raise TypeError(f"{name}: input is {input.dtype} {input.shape} on {input.device}, but "
+                            f"{'weight' if tensor is weight else 'bias'} {tensor.dtype} {tensor.shape} on "
+                            f"{tensor.device}; they must agree. Convert with .float(), .double() or .to(device).")
 
 
 def check_images(name: str, input: Tensor, weight: Tensor, bias: Tensor | None, *axes: str) -> None:
@@ -75,12 +76,12 @@ def check_batched(name: str, input: Tensor, *axes: str) -> None:
 
 def batched(input: Tensor, rank: int = 4) -> Tensor:
     """`input` with a batch axis in front, if it had none."""
-    return input if input.ndim == rank else input.unsqueeze(0)
+    return input if len(input.array.shape) == rank else input.unsqueeze(0)
 
 
 def unbatched(result: Tensor, input: Tensor, rank: int = 4) -> Tensor:
     """`result` without the batch axis that `batched` gave to `input`."""
-    return result if input.ndim == rank else result.squeeze(0)
+    return result if len(input.array.shape) == rank else result.squeeze(0)
 
 
 def written(input: Tensor, result: Tensor, inplace: bool) -> Tensor:

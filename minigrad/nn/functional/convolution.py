@@ -155,11 +155,13 @@ def _window_geometry(name: str, shape: tuple[int, ...], kernel: IntOrPair, dilat
 
 def _convolved(name: str, x: Tensor, w: Tensor, bias: Tensor | None, stride: Pair, padding: Pair | str, dilation: Pair,
                groups: int) -> Tensor:
-    (groups,) = integers(f"{name}: groups", [groups])
+    if type(groups) is not int:
+        (groups,) = integers(f"{name}: groups", [groups])
     if isinstance(padding, str):
         x, padding = _pad_for(name, padding, x, w, stride, dilation)
-    geometry = conv_geometry(name, x.shape, w.shape, stride, padding, dilation, groups)
-    return _biased(name, conv.conv2d(x, w, geometry), bias)
+    geometry = conv_geometry(name, x.array.shape, w.array.shape, stride, padding, dilation, groups)
+    y = conv.conv2d(x, w, geometry)
+    return y if bias is None else _biased(name, y, bias)
 
 
 def _pad_for(name: str, padding: str, x: Tensor, weight: Tensor, stride: Pair, dilation: Pair) -> tuple[Tensor, Pair]:

@@ -39,9 +39,6 @@ class IncompatibleKeys(NamedTuple):
 class _Hooks:
     hooks: dict[int, Callable[..., Any]] | None = None  # as RemovableHandle keeps them
 
-    def __call__(self) -> list[Callable[..., Any]]:
-        return list(self.hooks.values()) if self.hooks else []  # a list of its own: a hook may remove itself
-
 
 OWN: dict[str, Callable[[], Any]] = {  # what each module has of its own, made when it is first asked for
     "_parameters": dict, "_buffers": dict, "_modules": dict, "_non_persistent_buffers_set": set,
@@ -62,18 +59,22 @@ class Module:
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, "Module | None"]
     _non_persistent_buffers_set: set[str]
+    _forward_pre_hooks: _Hooks
+    _forward_hooks: _Hooks
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What calling the module computes."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        for hook in self._forward_pre_hooks():
+        hooks = self._forward_pre_hooks.hooks
+        for hook in list(hooks.values()) if hooks else ():  # a list of its own: a hook may remove itself
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
-        for hook in self._forward_hooks():
+        hooks = self._forward_hooks.hooks
+        for hook in list(hooks.values()) if hooks else ():
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
         return output
