@@ -144,8 +144,8 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     """Carry the gradients back through the graph: the chain rule, newest Function first.
 
     Returns the gradients of the `wanted` nodes (of all leaves, if None); for tensors that called retain_grad(), pairs
-    of tensor and gradient; and those nodes whose gradient is in memory that nobody else knows of. Nothing is written before the walk is through, so an
-    error on the way leaves every `.grad` as it was.
+    of tensor and gradient; and those nodes whose gradient is in memory that nobody else knows of. Nothing is written
+    before the walk is through, so an error on the way leaves every `.grad` as it was.
     """
     gradients: dict[Node, Tensor] = {}  # in flight, and at the end those of the leaves
     found: dict[Node, Tensor] = {}

@@ -56,7 +56,7 @@ def waiting_briefly() -> Iterator[None]:
     and then sleep, unless the environment says otherwise.
 
     Asleep at once, they take 50 to 500 microseconds to come back, and a convolution may be done by then. By default
-    they stay awake for up to 20 milliseconds (GCC's library), in the way of the threads of other programs and libraries.
+    they stay awake for up to 20 milliseconds (GCC's library), in the way of other programs and libraries.
     """
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         yield
