@@ -13,13 +13,13 @@ rows (and columns) of x fall into s kinds, by h mod s, which meet different taps
 between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
 strides, dilations and borders any more.
 
-*Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of COLUMNS. What the taps see from
-these places is copied side by side into a matrix (terms, COLUMNS): small images and odd widths fill it as well as large ones do.
+*Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL. What the taps see from
+these places is copied side by side into a matrix (terms, PANEL): small images and odd widths fill it as well as large ones do.
 The rest is a dense product. Each number copied serves every output channel, so the copy is cheap; where there are few output channels
 the tiles read the layout itself, and the places between the rows are computed for nothing.
 
-*Blocks.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the first-level cache
-while all output channels, eight at a time, pass over it. Weights are packed once per call, in the order in which tiles read them.
+*Blocks.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the caches while all
+output channels, eight at a time, pass over it. Weights are packed once per call, in the order in which tiles read them.
 
 *Threads* share the panels. Each number of a result is made by one thread, which adds in an order that only the shapes decide: the
 same bits for any number of threads, and no locks.
@@ -33,14 +33,14 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from minigrad_ext.geometry cimport Geometry, Run, meet, settle, team
-from minigrad_ext.instructions cimport copy, dot, pick, real, tile, transpose
+from minigrad_ext.instructions cimport copy, dot, finite, pick, real, tile, transpose
 
 cdef enum:
     ROWS = 8               # rows of a tile: output channels
-    COLUMNS = 48           # its columns: places
+    COLUMNS = 48           # its columns, of which it does so many at a time
     LANES = 16             # columns come in multiples of this
-    MOST = 4 * COLUMNS     # columns of a panel where there are many weights,
-    MANY = 1 << 17         # more than these: then it pays to use each, once loaded, for more places
+    PANEL = 192            # columns of a panel: places
+    PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
     TERMS = 128            # of the sum, in a block
     FEW = 16               # output channels for which packing a panel does not pay; for more, where TERMS are many and no
     WIDER = 8              # more than an eighth of the places are computed for nothing, it does not pay either
@@ -73,7 +73,6 @@ cdef struct Correlation:
     Py_ssize_t row_kinds, column_kinds
     Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind, their distance, that of channels
     Py_ssize_t tiles                                      # of ROWS outs, per group
-    Py_ssize_t panel, panel_pitch                         # columns of a panel; copies of whole vectors reach beyond them
     bint in_order                                         # channels and taps follow each other in w as they are counted
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
@@ -115,8 +114,6 @@ cdef void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t u, v, k
     m.tiles = (m.outs + ROWS - 1) // ROWS
-    m.panel = MOST if m.outs * m.channels * m.rows * m.columns > MANY else COLUMNS
-    m.panel_pitch = m.panel + LANES
     m.turned = False
     m.flat = m.outs > FEW and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
@@ -204,18 +201,17 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
     return b.channels > 0 and b.taps > 0
 
 
-cdef void pack_weights(
-    const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed, bint *finite
+cdef bint pack_weights(
+    const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
 ) noexcept nogil:
-    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out are 0.
-    Clears `finite` if one is infinite or NaN."""
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, k, t
-    cdef real zero[ROWS]
+    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out are
+    0. Returns whether all are finite."""
+    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, t
+    cdef bint all_finite = True
     cdef real *to
     cdef const real *from_
     cdef const real *start
     cdef Block b
-    memset(zero, 0, sizeof(zero))
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
         for unit in range(first_unit, last_unit):
@@ -233,13 +229,9 @@ cdef void pack_weights(
                         from_ = start + c * m.w_channel + m.weight[b.tap + t]
                         for a in range(rows):
                             to[(c * b.taps + t) * ROWS + a] = from_[a * m.w_out]
-            for k in range(b.channels * b.taps):
-                for a in range(ROWS):
-                    zero[a] += 0 * to[k * ROWS + a]  # NaN for infinities and NaNs
+            all_finite &= finite(m.set, to, b.channels * b.taps * ROWS)
         done += b.channels * b.taps
-    for a in range(ROWS):
-        if zero[a] != 0:
-            finite[0] = False
+    return all_finite
 
 
 # --- panels --------------------------------------------------------------------------------------------------
@@ -271,12 +263,12 @@ cdef void pack_panel(
     const Correlation *m, const real *layout, Py_ssize_t group, const Block *b, const Segment *segments,
     Py_ssize_t count, real *panel,
 ) noexcept nogil:
-    """What the taps of the block see from the places of the panel: an array (channels, taps, panel_pitch)."""
+    """What the taps of the block see from the places of the panel: an array (channels, taps, PITCH)."""
     cdef Py_ssize_t t, k, size
     cdef const Segment *s
     if m.turned:
         s = segments
-        transpose(m.set, panel, m.panel_pitch, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
+        transpose(m.set, panel, PITCH, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
         return
     for t in range(b.tap, b.tap + b.taps):
         for k in range(count):
@@ -284,7 +276,7 @@ cdef void pack_panel(
             # Whole vectors, where there is something behind them; the next segment overwrites what is too much.
             size = s.size if m.flat else (s.size + LANES - 1) // LANES * LANES
             copy(
-                m.set, panel + (t - b.tap) * m.panel_pitch + s.at, b.taps * m.panel_pitch,
+                m.set, panel + (t - b.tap) * PITCH + s.at, b.taps * PITCH,
                 layout + ((s.n * m.groups + group) * m.channels + b.channel) * m.plane
                 + m.tap[t] + s.i * m.pitch + s.j, m.plane, b.channels, size,
             )
@@ -316,7 +308,7 @@ cdef void packed_panel(
     Py_ssize_t unit, Py_ssize_t last_unit, const Py_ssize_t *offset, real *panel,
 ) noexcept nogil:
     """The result at places start ... stop - 1, for some units: tiles of ROWS outs, those of all groups in a row."""
-    cdef Segment segments[MOST]
+    cdef Segment segments[PANEL]
     cdef Py_ssize_t count = find_segments(m, start, stop, segments)
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
     # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
@@ -324,9 +316,9 @@ cdef void packed_panel(
         m.outs % ROWS == 0 and (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
         and m.out_column == 1 and m.out_row == m.grid_width
     )
-    cdef real *result = panel + TERMS * m.panel_pitch
+    cdef real *result = panel + TERMS * PITCH
     cdef real *to
-    cdef Py_ssize_t pitch = m.out_plane if straight else m.panel, k
+    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k
     cdef const Segment *s
     cdef Block b
     while unit < last_unit:
@@ -350,7 +342,7 @@ cdef void packed_panel(
         for k in range(0 if straight else count):
             s = segments + k
             to = place(m, out, s.n, group * m.outs + first, s.i, s.j)
-            write_out(m, result + s.at, m.panel, outs, s.size, to, m.out_plane)
+            write_out(m, result + s.at, PANEL, outs, s.size, to, m.out_plane)
         unit = end
 
 
@@ -383,9 +375,9 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * m.panel_pitch + m.tiles * ROWS * m.panel
+    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * PANEL
     cdef Block b
-    cdef bint finite = True
+    cdef bint all_finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
         return True
     if terms == 0:  # no tap, or no channel, meets these places
@@ -408,9 +400,9 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
                 k += 1
     else:
         for k in range(TERMS):
-            offset[k] = k * m.panel_pitch
+            offset[k] = k * PITCH
     for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
-        pack_weights(m, w, item * units // threads, (item + 1) * units // threads, &packed[0], &finite)
+        all_finite &= pack_weights(m, w, item * units // threads, (item + 1) * units // threads, &packed[0])
     first = 0
     while first < m.batch:
         images = min(images, m.batch - first)
@@ -442,7 +434,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         else:
             places = images * m.grid_height * m.grid_width
             vectors = (places + LANES - 1) // LANES
-            panels = (places + m.panel - 1) // m.panel
+            panels = (places + PANEL - 1) // PANEL
             # Few panels: the units are shared out as well, though each part then packs the panel anew.
             parts = max(1, min(units, (4 * threads + panels - 1) // panels)) if threads > 1 else 1
             for item in prange(
@@ -458,7 +450,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
         source += images * m.groups * m.channels * m.height * m.width
         out += images * m.groups * m.outs * m.out_plane
         first += images
-    return finite or not m.border
+    return all_finite or not m.border
 
 
 cdef void zero_out(const Correlation *m, real *out) noexcept nogil:
@@ -646,9 +638,7 @@ def conv2d_weight_grad(
 ):
     """w = conv2d_weight_grad(x, y); returns whether it is right: a NaN may come of zeros of the border"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Py_ssize_t i
-    cdef bint right = True
-    cdef const real *numbers = &w[0, 0, 0, 0]
+    cdef bint no_border = g.row_padding == 0 and g.column_padding == 0
     if w.shape[0] * w.shape[1] == 0:
         return True
     if g.batch * g.out_height * g.out_width == 0:
@@ -657,17 +647,14 @@ def conv2d_weight_grad(
     threads = team(&g, threads)
     if g.channels * g.kernel_width > NARROW or not narrow_weight_grad(x, y, w, &g, threads, set):
         broad_weight_grad(x, y, w, &g, threads, set)
-    if g.row_padding > 0 or g.column_padding > 0:
-        for i in range(w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3]):
-            right &= numbers[i] == numbers[i]
-    return right
+    return no_border or finite(set, &w[0, 0, 0, 0], w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3])
 
 
 cdef int broad_weight_grad(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads, int set
 ) except -1:
     cdef Parts p
-    cdef Py_ssize_t images, first, n, item, i, group, parts, block, c, u, v, from_, to
+    cdef Py_ssize_t images, first, n, item, i, group, parts, block, c, u, v, from_
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
     p.places = g.out_height * g.out_width
     p.tiles = (g.out_channels + ROWS - 1) // ROWS
@@ -715,12 +702,12 @@ cdef int broad_weight_grad(
         first += images
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
         from_ = (item // g.out_channels * p.tiles * ROWS + item % g.out_channels) * p.runs * p.run
-        for u in range(g.kernel_height):
-            for v in range(g.kernel_width):
-                to = from_ + (u * g.kernel_width + v) * p.run if g.column_dilation > 1 else (
-                    from_ + u * p.run + v * g.channels)
-                for c in range(g.channels):
-                    w[item, c, u, v] = sums[to + c]
+        for c in range(g.channels):
+            for u in range(g.kernel_height):
+                for v in range(g.kernel_width):
+                    w[item, c, u, v] = sums[from_ + c + (
+                        (u * g.kernel_width + v) * p.run if g.column_dilation > 1 else u * p.run + v * g.channels
+                    )]
     return 0
 
 
@@ -777,7 +764,4 @@ cdef bint narrow_weight_grad(
                 )
         first += images
     memcpy(&w[0, 0, 0, 0], &sums[0], w.shape[0] * terms * sizeof(real))
-    for k in range(w.shape[0] * terms):
-        if sums[k] - sums[k] != 0:
-            return False
-    return True
+    return finite(set, &sums[0], w.shape[0] * terms)

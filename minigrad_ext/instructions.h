@@ -123,6 +123,8 @@ static inline int has_instructions(int set)
 #define copy_double(set, ...) CHOOSE(copy, double, set, __VA_ARGS__)
 #define pick_float(set, ...) CHOOSE(pick, float, set, __VA_ARGS__)
 #define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
+#define finite_float(set, ...) CHOOSE(finite, float, set, __VA_ARGS__)
+#define finite_double(set, ...) CHOOSE(finite, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 #ifdef WINOGRAD

@@ -127,6 +127,19 @@ static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offs
     for (; k < terms; k++) NAME(dots)(y, x, offset + k, 1, size, out + k);
 }
 
+/* Whether `size` numbers are all finite: 0 times infinity is NaN, as is 0 times NaN. */
+static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
+{
+    VECTOR sum[4] = {{0}};
+    REAL rest = 0;
+    ptrdiff_t j = 0;
+    for (; j + 4 * LANES <= size; j += 4 * LANES)
+        UNROLL for (int b = 0; b < 4; b++) sum[b] += 0 * *(const VECTOR *)(x + j + b * LANES);
+    for (; j < size; j++) rest += 0 * x[j];
+    for (ptrdiff_t lane = 0; lane < 4 * LANES; lane++) rest += ((const REAL *)sum)[lane];
+    return rest == 0;
+}
+
 /* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
 static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
                             ptrdiff_t columns)
