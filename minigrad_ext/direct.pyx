@@ -128,7 +128,8 @@ cdef void prepare(Correlation *m) noexcept nogil:
     m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
     m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
     m.wide = m.outs <= FEW or (
-        not m.flat and WIDER * (m.pitch - m.grid_width) <= m.pitch and m.channels * m.rows * m.columns >= TERMS
+        not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
+        and WIDER * (m.pitch - m.grid_width) <= m.pitch
     )
     m.in_order = m.w_channel == m.rows * m.columns
     for k in range(m.rows * m.columns):
