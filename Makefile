@@ -38,10 +38,8 @@ test: $(VENV)/extra-test  ## run the test suite
 oracle: $(VENV)/extra-test $(VENV)/extra-oracle  ## run the tests that compare with PyTorch
 	MINIGRAD_REQUIRE_ORACLE=1 $(VENV)/bin/pytest -m oracle
 
-bench: $(VENV)/installed  ## time the convolutions, LeNet and a VGG; beside PyTorch after `make oracle`
-	$(PY) benchmarks/conv2d.py
-	$(PY) benchmarks/lenet.py
-	$(PY) benchmarks/vgg.py
+bench: $(VENV)/installed  ## measure how fast everything is, in a quarter of an hour; beside PyTorch after `make oracle`
+	$(PY) benchmarks/bench.py
 
 lint: $(VENV)/extra-lint  ## ruff and mypy
 	$(PY) -m ruff check

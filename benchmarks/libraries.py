@@ -1,64 +1,39 @@
-"""One convolution, forward and backward, in each of the libraries that conv2d.py compares; and the shapes it uses."""
+"""One convolution, forward and backward, in each of the libraries that conv2d.py compares."""
 
 import importlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-
-import minigrad
-from minigrad.backends.geometry import ConvGeometry, conv_geometry
+from shapes import Case, pair
 
 Step = Callable[[], object]
 
-
-class Case(NamedTuple):
-    x: tuple[int, int, int, int]
-    w: tuple[int, int, int, int]
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-
-    def geometry(self) -> ConvGeometry:
-        pairs = [(number, number) for number in self[2:5]]
-        return conv_geometry("conv2d", self.x, self.w, *pairs, self.groups)
+# By device the module that it needs, and what the tables call it.
+NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "numpy": "numpy", "torch": "torch", "torch-cuda": "torch",
+         "jax": "jax", "mygrad": "mygrad"}  # fmt: skip
+TITLES = {"cpu": "minigrad", "opencl": "minigrad, OpenCL", "numpy": "NumPy, im2col", "torch": "PyTorch",
+          "torch-cuda": "PyTorch, CUDA", "jax": "JAX", "mygrad": "MyGrad", "capture": "minigrad, captured"}  # fmt: skip
 
 
-CASES = {
-    "edge": Case((1, 1, 6, 8), (1, 1, 1, 2)),  # the book's edge kernel
-    "lenet-1": Case((64, 1, 28, 28), (6, 1, 5, 5), padding=2),
-    "lenet-2": Case((64, 6, 14, 14), (16, 6, 5, 5)),
-    "vgg-first": Case((2, 3, 224, 224), (64, 3, 3, 3), padding=1),
-    "32x32": Case((16, 32, 32, 32), (32, 32, 3, 3), padding=1),
-    "resnet-64": Case((4, 64, 56, 56), (64, 64, 3, 3), padding=1),
-    "resnet-128": Case((4, 128, 28, 28), (128, 128, 3, 3), padding=1),
-    "resnet-256": Case((4, 256, 14, 14), (256, 256, 3, 3), padding=1),
-    "resnet-512": Case((4, 512, 7, 7), (512, 512, 3, 3), padding=1),
-    "stride-2": Case((4, 64, 56, 56), (128, 64, 3, 3), stride=2, padding=1),
-    "7x7-stride-2": Case((2, 3, 224, 224), (64, 3, 7, 7), stride=2, padding=3),
-    "1x1": Case((4, 64, 56, 56), (256, 64, 1, 1)),
-    "1x1-stride-2": Case((4, 256, 56, 56), (512, 256, 1, 1), stride=2),
-    "depthwise": Case((8, 64, 56, 56), (64, 1, 3, 3), padding=1, groups=64),
-    "groups-4": Case((4, 64, 56, 56), (64, 16, 3, 3), padding=1, groups=4),
-    "dilated": Case((4, 64, 56, 56), (64, 64, 3, 3), padding=2, dilation=2),
-    "odd": Case((3, 13, 37, 29), (17, 13, 5, 3), padding=1),
-}
+def can(device: str, case: Case) -> bool:
+    """MyGrad's conv_nd knows no groups, and refuses strides that cut off a remainder; the others can do everything."""
+    return device != "mygrad" or case.groups == case.stride == 1
 
 
 def steps(device: str, case: Case, dtype: str) -> dict[str, Step]:
     """The two passes, each as a function to call: "forward", and "both" with the gradients of x and w."""
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(shape).astype(dtype) for shape in (case.x, case.w, case.geometry().y_shape)]
-    if device == "numpy":
-        return _numpy_steps(case, *arrays)
-    if device == "torch":
-        return _autograd_steps(importlib.import_module("torch"), "cpu", case, *arrays)
-    if device == "torch-cuda":
-        torch = importlib.import_module("torch")
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # true float32, as elsewhere
-        return _autograd_steps(torch, "cuda", case, *arrays)
-    return _autograd_steps(minigrad, device, case, *arrays)
+    makers = {"numpy": _numpy_steps, "jax": _jax_steps, "mygrad": _mygrad_steps}
+    if device in makers:
+        return makers[device](case, *arrays)
+    library, _, place = device.partition("-")
+    if library != "torch":
+        return _autograd_steps(importlib.import_module("minigrad"), device, case, *arrays)
+    torch = importlib.import_module("torch")
+    torch.backends.cudnn.allow_tf32 = False  # float32, as elsewhere
+    return _autograd_steps(torch, place or "cpu", case, *arrays)
 
 
 def _autograd_steps(library: Any, device: str, case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
@@ -86,14 +61,14 @@ def _autograd_steps(library: Any, device: str, case: Case, x: Any, w: Any, dy: A
 def _numpy_steps(case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
     """The textbook method, im2col: copy the windows of x into the columns of a matrix; the rest is matrix products."""
     (batch, channels, height, width), (out_channels, group_channels, *kernel) = case.x, case.w
-    _, _, stride, padding, dilation, groups = case
+    (row_padding, column_padding), stride, dilation = pair(case.padding), case.stride, case.dilation
     out_height, out_width = case.geometry().y_shape[2:]
-    w = w.reshape(groups, out_channels // groups, -1)
-    dy = dy.reshape(batch, groups, out_channels // groups, -1)
-    inside = np.s_[:, :, padding : padding + height, padding : padding + width]
+    w = w.reshape(case.groups, out_channels // case.groups, -1)
+    dy = dy.reshape(batch, case.groups, out_channels // case.groups, -1)
+    inside = np.s_[:, :, row_padding : row_padding + height, column_padding : column_padding + width]
 
     def padded() -> Any:
-        return np.zeros((batch, channels, height + 2 * padding, width + 2 * padding), x.dtype)
+        return np.zeros((batch, channels, height + 2 * row_padding, width + 2 * column_padding), x.dtype)
 
     def at(image: Any, u: int, v: int) -> Any:
         """The pixels that tap (u, v) meets."""
@@ -106,7 +81,7 @@ def _numpy_steps(case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
         columns = np.empty((batch, channels, *kernel, out_height, out_width), x.dtype)
         for u, v in np.ndindex(*kernel):
             columns[:, :, u, v] = at(image, u, v)
-        return columns.reshape(batch, groups, group_channels * kernel[0] * kernel[1], -1)
+        return columns.reshape(batch, case.groups, group_channels * kernel[0] * kernel[1], -1)
 
     def col2im(columns: Any) -> Any:
         columns = columns.reshape(batch, channels, *kernel, out_height, out_width)
@@ -121,5 +96,41 @@ def _numpy_steps(case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
     def both() -> Any:
         columns = im2col()
         return w @ columns, col2im(w.swapaxes(1, 2) @ dy), (dy @ columns.swapaxes(2, 3)).sum(0)
+
+    return {"forward": forward, "both": both}
+
+
+def _jax_steps(case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
+    """Compiled by jax.jit. XLA's pool of threads has one for every CPU, whatever the environment says."""
+    jax = importlib.import_module("jax")
+    jax.config.update("jax_enable_x64", True)
+    x, w, dy = map(jax.numpy.asarray, (x, w, dy))
+    padding = [(each, each) for each in pair(case.padding)]
+
+    def conv2d(x: Any, w: Any) -> Any:
+        return jax.lax.conv_general_dilated(
+            x, w, pair(case.stride), padding, rhs_dilation=pair(case.dilation), feature_group_count=case.groups
+        )  # by default (n, c, h, k) and (o, c, u, v)
+
+    def gradients(x: Any, w: Any, dy: Any) -> Any:
+        y, pull_back = jax.vjp(conv2d, x, w)
+        return y, *pull_back(dy)
+
+    forward, both = jax.jit(conv2d), jax.jit(gradients)
+    return {"forward": lambda: forward(x, w).block_until_ready(), "both": lambda: both(x, w, dy)[2].block_until_ready()}
+
+
+def _mygrad_steps(case: Case, x: Any, w: Any, dy: Any) -> dict[str, Step]:
+    mygrad = importlib.import_module("mygrad")
+    conv_nd = importlib.import_module("mygrad.nnet.layers").conv_nd
+    x, w = mygrad.tensor(x), mygrad.tensor(w)
+    parameters = {"stride": case.stride, "padding": case.padding, "dilation": case.dilation}
+
+    def forward() -> None:
+        with mygrad.no_autodiff:
+            conv_nd(x, w, **parameters)
+
+    def both() -> None:
+        conv_nd(x, w, **parameters).backward(dy)
 
     return {"forward": forward, "both": both}

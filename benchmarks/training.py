@@ -1,28 +1,28 @@
 """Training a network on each device and in PyTorch: what lenet.py and vgg.py share.
 
-Method. The same lines run with minigrad and with PyTorch. Each library has a process of its own and the same number of
-threads; they take turns, and in its turn each does an epoch to warm up and one that counts. Printed are medians over
-the rounds: the time of an epoch; the most memory that the process had, with all it imported (its peak resident set);
-and the page faults of a step, which say how much memory the system had to hand out anew.
+The same lines run with minigrad and with PyTorch. In its turn (turns.py) each library does an epoch to warm up and one
+that counts. Printed are medians over the rounds: the time of an epoch; the most memory the process had (its peak
+resident set, which counts what it imported); and the page faults of a step, which say how much memory the system had to
+hand out anew.
 """
 
 import argparse
+import functools
 import json
-import os
 import resource
-import statistics
-import subprocess
 import sys
 import time
 from importlib import import_module
 from importlib.util import find_spec
 
-NEEDS = {"cpu": "minigrad_ext.direct", "opencl": "pyopencl", "torch": "torch"}
-POOLS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]
+from turns import USABLE, take_turns, turn
+
+NEEDS = {"cpu": "minigrad_ext", "opencl": "pyopencl", "torch": "torch"}
+INSTALLED = [device for device, module in NEEDS.items() if find_spec(module)]
 
 
 def turn_here(prepare, device, options):
-    """One library's turn, in this process: seconds, MB and page faults. `prepare` makes the step that is timed."""
+    """One library's turn, in this process: seconds, MB and page faults. `prepare` gives the step that is timed."""
     library = import_module("torch" if device == "torch" else "minigrad")
     if device == "torch":
         library.set_num_threads(options.threads)
@@ -40,34 +40,30 @@ def turn_here(prepare, device, options):
     return {"seconds": seconds, "MB": usage.ru_maxrss * kilobyte / 1e6, "faults": (usage.ru_minflt - faults) / steps}
 
 
-def turn(device, options):
-    """The same in a process of its own."""
-    environment = os.environ | dict.fromkeys(POOLS, str(options.threads))
-    command = [sys.executable, sys.argv[0], "--turn", device]
-    for name in ("threads", "batch", "images"):
-        command += [f"--{name}", str(getattr(options, name))]
-    return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+def compare(script, devices, rounds, **settings):
+    """The medians of each library: {"seconds", "MB", "faults"} by device."""
+    arguments = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+    command = [script, *arguments, "--turn"]
+    threads = settings.get("threads", USABLE)
+    return take_turns({each: functools.partial(turn, [*command, each], threads) for each in devices}, rounds)
 
 
 def main(network, prepare, batch, images):
     """Reads the command line, measures, and prints a line for each device."""
     parser = argparse.ArgumentParser(description=f"Times the training of {network}.")
-    installed = [device for device, module in NEEDS.items() if find_spec(module.partition(".")[0])]
-    parser.add_argument("--devices", nargs="+", choices=NEEDS, default=installed)
+    parser.add_argument("--devices", nargs="+", choices=NEEDS, default=INSTALLED)
     parser.add_argument("--batch", type=int, default=batch, metavar="N")
     parser.add_argument("--images", type=int, default=images, metavar="N", help="in an epoch")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N")
+    parser.add_argument("--threads", type=int, default=USABLE, metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--turn", choices=NEEDS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
         print(json.dumps(turn_here(prepare, options.turn, options)))
         return
-    rounds = [{device: turn(device, options) for device in options.devices} for _ in range(options.rounds)]
+    settings = {name: getattr(options, name) for name in ("batch", "images", "threads")}
     print(f"{network}, {options.images} images in batches of {options.batch}, {options.threads} threads: an epoch")
-    for device in options.devices:
-        seconds, megabytes, faults = (
-            statistics.median(each[device][name] for each in rounds) for name in ("seconds", "MB", "faults")
-        )
+    for device, found in compare(sys.argv[0], options.devices, options.rounds, **settings).items():
+        seconds, megabytes, faults = found.values()
         print(f"  {device:8} {seconds:7.3f} s  {options.images / seconds:6.0f} images/s  {megabytes:5.0f} MB at most"
               f"  {faults:6.0f} page faults a step")

@@ -30,12 +30,13 @@ def backward(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None], r
     """Adds the gradient of sum_k (outputs[k] * grad_outputs[k]).sum() to `.grad` of every leaf that requires grad."""
     seeds = _seeds(outputs, grad_outputs)
     with _recording(create_graph):
-        gradients, retained = _walk(outputs, seeds, None, _retain(retain_graph, create_graph))
-        _accumulate([*gradients.items(), *retained], create_graph)
+        gradients, retained, fresh = _walk(outputs, seeds, None, _retain(retain_graph, create_graph))
+        _accumulate([*gradients.items(), *retained], fresh, create_graph)
 
 
-def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> None:
-    """Add each gradient to the `.grad` of its tensor."""
+def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], fresh: set[Node], create_graph: bool) -> None:
+    """Add each gradient to the `.grad` of its tensor. Tensors in `fresh` may keep theirs; else zeroing one gradient, in
+    memory that it shares, would touch another."""
     for tensor, gradient in pairs:  # all are checked before one is written
         if tensor.device is not gradient.device or tensor.array.dtype != gradient.array.dtype:
             raise RuntimeError(f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on "
@@ -46,8 +47,10 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], create_graph: bool) -> N
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
                 continue
             if tensor.grad is None:
-                own = gradient.clone if create_graph else gradient._copied  # zeroing one must not touch another
-                tensor.grad = own()
+                if create_graph:
+                    tensor.grad = gradient.clone()
+                else:
+                    tensor.grad = gradient if tensor in fresh else gradient._copied()
             elif create_graph:
                 tensor.grad = tensor.grad + gradient
             else:
@@ -81,7 +84,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
     seeds = _seeds(outputs, grad_outputs)
     nodes = [tensor._node() for tensor in inputs]
     with _recording(create_graph):
-        found, retained = _walk(outputs, seeds, set(nodes), _retain(retain_graph, create_graph))
+        found, retained, _ = _walk(outputs, seeds, set(nodes), _retain(retain_graph, create_graph))
     results = tuple([found.get(node) for node in nodes])
     for position, result in enumerate(results):
         if result is None and not allow_unused:
@@ -89,7 +92,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor],
                                f"{tuple(inputs[position].shape)}). Was it used through .detach(), .data, .numpy() or "
                                "under no_grad()? Say allow_unused=True to get None for it.")
     with _recording(create_graph):
-        _accumulate(retained, create_graph)
+        _accumulate(retained, set(), create_graph)
     return results
 
 
@@ -137,16 +140,17 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
 
 
 def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] | None, retain_graph: bool
-          ) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]]]:
+          ) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]], set[Node]]:
     """Carry the gradients back through the graph: the chain rule, newest Function first.
 
-    Returns the gradients of the `wanted` nodes (of all leaves, if None) and, for tensors that called
-    retain_grad(), pairs of tensor and gradient. Nothing is written before the walk is through, so an
-    error on the way leaves every `.grad` as it was.
+    Returns the gradients of the `wanted` nodes (of all leaves, if None); for tensors that called retain_grad(), pairs
+    of tensor and gradient; and those nodes whose gradient is in memory that nobody else knows of. Nothing is written
+    before the walk is through, so an error on the way leaves every `.grad` as it was.
     """
     gradients: dict[Node, Tensor] = {}  # in flight, and at the end those of the leaves
     found: dict[Node, Tensor] = {}
     retained: list[tuple[Tensor, Tensor]] = []
+    fresh: set[Node] = set()
 
     for output, seed in zip(outputs, seeds, strict=True):
         node = output._node()
@@ -167,13 +171,18 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
             dxs = _backward(function, dy, needs_grad)
             for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
                 if needed and dx is not None:
-                    gradients[edge] = gradients[edge] + dx if edge in gradients else dx  # used twice: gradients add
+                    before = gradients.get(edge)
+                    gradients[edge] = dx if before is None else before + dx  # used twice: gradients add
+                    if before is not None or function.fresh_gradients:
+                        fresh.add(edge)
             if not retain_graph:
                 function.release()
     for leaf, gradient in gradients.items():
         if wanted is None or leaf in wanted:
             found[leaf] = _hooked(leaf, gradient) if leaf.hooks else gradient
-    return found, retained
+            if leaf.hooks:
+                fresh.discard(leaf)  # a hook may have kept it
+    return found, retained, fresh
 
 
 def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Function, tuple[bool, ...]]]:

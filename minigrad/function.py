@@ -104,7 +104,8 @@ class Function:
 
     `self.needs_grad[i]` tells `backward` whether anybody asked for the gradient of input i: test it
     where a gradient is expensive. `is_view = True` says that the result may share the input's memory; then `__init__`
-    and `forward` keep parameters only, no arrays and tensors.
+    and `forward` keep parameters only, no arrays and tensors. `fresh_gradients = True` says that every gradient is in
+    memory of its own, which nobody else knows of, so that a leaf need not copy it.
     """
 
     __slots__ = ("__dict__", "_output", "_saved", "device", "edges", "hooks", "retained", "shape", "spent")
@@ -114,6 +115,7 @@ class Function:
     saves_inputs: str | tuple[tuple[int, ...], ...] | None = None
     saves_output = False
     is_view = False
+    fresh_gradients = False
 
     device: Any  # the Backend whose primitives `forward` uses
     edges: tuple[Node | None, ...]  # per input: where its gradient goes; None if it needs none

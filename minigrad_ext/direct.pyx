@@ -42,8 +42,10 @@ cdef enum:
     MOST = 4 * COLUMNS     # columns of a panel where there are many weights,
     MANY = 1 << 17         # more than these: then it pays to use each, once loaded, for more places
     TERMS = 128            # of the sum, in a block
-    FEW = 16               # output channels for which packing a panel does not pay
-    WIDE = 384             # places of a panel that is not packed, and of one for the weight gradient's dot products
+    FEW = 16               # output channels for which packing a panel does not pay; for more, where TERMS are many and no
+    WIDER = 8              # more than an eighth of the places are computed for nothing, it does not pay either
+    WIDE = 384             # places of a panel that is not packed, and
+    AT_ONCE = 8            # tiles of outs that pass over it together
     SLACK = 64             # numbers behind a layout that tiles may read
     NARROW = 8             # channels * kernel width for which they do not make a good tile of the weight gradient
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
@@ -116,8 +118,7 @@ cdef void prepare(Correlation *m) noexcept nogil:
     m.panel = MOST if m.outs * m.channels * m.rows * m.columns > MANY else COLUMNS
     m.panel_pitch = m.panel + LANES
     m.turned = False
-    m.wide = m.outs <= FEW
-    m.flat = not m.wide and (
+    m.flat = m.outs > FEW and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
         and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width
     )
@@ -129,6 +130,9 @@ cdef void prepare(Correlation *m) noexcept nogil:
     m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
     m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
     m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
+    m.wide = m.outs <= FEW or (
+        not m.flat and WIDER * (m.pitch - m.grid_width) <= m.pitch and m.channels * m.rows * m.columns >= TERMS
+    )
     m.in_order = m.w_channel == m.rows * m.columns
     for k in range(m.rows * m.columns):
         m.in_order &= m.weight[k] == k
@@ -352,29 +356,26 @@ cdef void packed_panel(
 
 cdef void wide_panel(
     const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t image, Py_ssize_t i,
-    Py_ssize_t rows, Py_ssize_t j, Py_ssize_t columns, const Py_ssize_t *offset, real *result,
+    Py_ssize_t rows, Py_ssize_t j, Py_ssize_t columns, Py_ssize_t first_tile, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
-    """Part of the result of one group of one image, from place (i, j) on: what lies between its rows is computed, too."""
-    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done, size
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs
+    """Part of the result of some outs of one group of one image, from place (i, j) on: what lies between its rows is
+    computed, too."""
+    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * ROWS
+    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * ROWS, m.outs - first)
     layout += image * m.channels * m.plane + i * m.pitch + j
-    packed += group * m.tiles * terms * ROWS
-    for u in range(m.tiles):
-        outs = min(ROWS, m.outs - u * ROWS)
-        done = 0
-        while done < terms:
-            size = min(TERMS, terms - done)
+    packed += (group * m.tiles + first_tile) * terms * ROWS
+    while done < terms:
+        size = min(TERMS, terms - done)
+        for u in range((outs + ROWS - 1) // ROWS):
             tile(
-                m.set, packed + done * ROWS, layout, offset + done, size, result, WIDE, outs,
-                (rows - 1) * m.pitch + columns, done == 0,
+                m.set, packed + (u * terms + done) * ROWS, layout, offset + done, size, result + u * ROWS * WIDE, WIDE,
+                min(ROWS, outs - u * ROWS), (rows - 1) * m.pitch + columns, done == 0,
             )
-            done += size
-        packed += terms * ROWS
-        for a in range(outs):
-            write_out(
-                m, result + a * WIDE, m.pitch, rows, columns,
-                place(m, out, n, group * m.outs + u * ROWS + a, i, j), m.out_row,
-            )
+        done += size
+    for a in range(outs):
+        write_out(
+            m, result + a * WIDE, m.pitch, rows, columns, place(m, out, n, group * m.outs + first + a, i, j), m.out_row
+        )
 
 
 cdef int correlate(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
@@ -382,7 +383,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = ROWS * WIDE if m.wide else TERMS * m.panel_pitch + m.tiles * ROWS * m.panel
+    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * m.panel_pitch + m.tiles * ROWS * m.panel
     cdef Block b
     cdef bint finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
@@ -426,15 +427,17 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
             columns = min(m.grid_width, WIDE)
             across = (m.grid_width + columns - 1) // columns
             panels = down * across
+            parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
             for item in prange(
-                images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
-                chunksize=max(1, images * m.groups * panels // (16 * threads)),
+                images * m.groups * panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
+                chunksize=max(1, images * m.groups * panels * parts // (16 * threads)),
             ):
-                p = item % panels
+                p = item // parts % panels
                 wide_panel(
-                    m, layout, &packed[0], out, item // panels, p // across * rows,
+                    m, layout, &packed[0], out, item // (panels * parts), p // across * rows,
                     min(rows, m.grid_height - p // across * rows), p % across * columns,
-                    min(columns, m.grid_width - p % across * columns), &offset[0], &scratch[threadid() * private],
+                    min(columns, m.grid_width - p % across * columns), item % parts * AT_ONCE, &offset[0],
+                    &scratch[threadid() * private],
                 )
         else:
             places = images * m.grid_height * m.grid_width

@@ -31,6 +31,7 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #define STRING(text) #text
 
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_baseline
 #define BYTES 16
 #ifdef __aarch64__
@@ -41,6 +42,7 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_baseline
 #include "kernels.h"
@@ -55,10 +57,12 @@ BEGIN("avx2,fma")
 #define BYTES 32
 #define ROWS 4
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_avx2
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_avx2
 #include "kernels.h"
@@ -72,10 +76,12 @@ BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #define BYTES 64
 #define ROWS 8
 #define REAL float
+#define SINGLE
 #define NAME(f) f##_float_avx512
 #include "kernels.h"
 #undef REAL
 #undef NAME
+#undef SINGLE
 #define REAL double
 #define NAME(f) f##_double_avx512
 #include "kernels.h"
@@ -119,6 +125,16 @@ static inline int has_instructions(int set)
 #define pick_double(set, ...) CHOOSE(pick, double, set, __VA_ARGS__)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
+#ifdef WINOGRAD
+#define lanes_float(set) CHOOSE(lanes, float, set, )
+#define transform_x(set, ...) CHOOSE(transform_x, float, set, __VA_ARGS__)
+#define transform_y(set, ...) CHOOSE(transform_y, float, set, __VA_ARGS__)
+#define transform_w(set, ...) CHOOSE(transform_w, float, set, __VA_ARGS__)
+#define finish_y(set, ...) CHOOSE(finish_y, float, set, __VA_ARGS__)
+#define finish_w(set, ...) CHOOSE(finish_w, float, set, __VA_ARGS__)
+#define multiply_v_u(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
+#define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
+#endif
 #define multiply_adds_float(set, ...) CHOOSE(multiply_adds, float, set, __VA_ARGS__)
 #define multiply_adds_double(set, ...) CHOOSE(multiply_adds, double, set, __VA_ARGS__)
 

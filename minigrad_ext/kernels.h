@@ -1,2 +1,10 @@
 /* The kernels that are compiled for each instruction set (instructions.h). */
 #include "tile.h"
+#if defined(WINOGRAD) && defined(SINGLE)
+#include "winograd.h"
+#endif
+
+#undef LANES
+#undef INLINE
+#undef UNROLL
+#undef VECTOR

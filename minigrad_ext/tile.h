@@ -16,29 +16,32 @@
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
 #else
 typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define INLINE static __forceinline
 #define UNROLL
+#define UNROLL_TWICE
 #endif
 
 #define VECTOR NAME(vector)
 
-/* `block` with literal numbers of rows and vectors: the loops over them are unrolled, and `sum` stays in registers. */
-INLINE void NAME(block)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
-                        ptrdiff_t out_row, int fresh, const int rows, const int vectors)
+/* `tile` for an array w with any distances between terms and rows. Literal numbers of rows and vectors let the compiler unroll
+   the loops over them and keep `sum` in registers. */
+INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
+                        ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
 {
     VECTOR sum[8][3], column[3];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
-    for (ptrdiff_t k = 0; k < terms; k++) {
+    UNROLL_TWICE for (ptrdiff_t k = 0; k < terms; k++) {
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
             UNROLL for (int b = 0; b < vectors; b++)
-                sum[a][b] += w[8 * k + a] * column[b];
+                sum[a][b] += w[k * w_term + a * w_row] * column[b];
     }
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++) {
@@ -61,7 +64,8 @@ static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *off
         const ptrdiff_t height = rows - a < ROWS ? rows - a : ROWS;
         for (ptrdiff_t q = 0; q < columns; q += 3 * LANES) {
             const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES;
-#define BLOCK(rows, vectors) NAME(block)(w + a, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
+#define BLOCK(rows, vectors) \
+    NAME(block)(w + a, 8, 1, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
 #define BLOCKS(rows) (vectors > 2 ? BLOCK(rows, 3) : vectors > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
             if (height > 4) BLOCKS(ROWS);
             else if (height > 2) BLOCKS(4);
@@ -150,8 +154,3 @@ static inline double NAME(multiply_adds)(ptrdiff_t count)
         for (int b = 0; b < 3; b++) used += *(const REAL *)&sum[a][b];
     return 2.0 * ROWS * 3 * LANES * count;
 }
-
-#undef LANES
-#undef INLINE
-#undef UNROLL
-#undef VECTOR

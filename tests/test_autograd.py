@@ -3,6 +3,7 @@
 import gc
 import threading
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -542,3 +543,25 @@ def test_a_function_without_forward_or_backward_says_so() -> None:
 
     with pytest.raises(NotImplementedError, match="Half must define backward"):
         Half()(leaf(1.0)).backward()
+
+
+def test_a_gradient_that_is_not_copied_belongs_to_its_leaf_alone(device: str) -> None:
+    """Products give their gradients away. What a hook has seen, or another tensor holds, stays as it was."""
+    x, w = minigrad.ones(2, 3, device=device), minigrad.ones(3, 2, device=device)
+    x.requires_grad_()
+    w.requires_grad_()
+    seen: list[Any] = []
+    w.register_hook(seen.append)
+    seed = minigrad.ones(2, 2, device=device)
+    for _ in range(2):  # the second time they add up
+        (x @ w).backward(seed)
+    assert seen[0].tolist() == [[2, 2]] * 3
+    x.grad.zero_()
+    w.grad.zero_()
+    assert seen[0].tolist() == [[2, 2]] * 3
+    assert seed.tolist() == [[1, 1]] * 2
+    product = x @ w
+    product.retain_grad()
+    product.backward(seed)
+    product.grad.zero_()
+    assert seed.tolist() == [[1, 1]] * 2

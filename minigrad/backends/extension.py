@@ -1,9 +1,9 @@
 """The compiled kernels, or an error that says how to get them."""
 
-from minigrad.backends.threads import waiting_asleep
+from minigrad.backends.threads import waiting_briefly
 
 try:
-    with waiting_asleep():
+    with waiting_briefly():
         from minigrad_ext import direct as direct
         from minigrad_ext import elementwise as elementwise
         from minigrad_ext import loops as loops
@@ -12,6 +12,7 @@ try:
         from minigrad_ext import optimizers as optimizers
         from minigrad_ext import pool as pool
         from minigrad_ext import window as window
+        from minigrad_ext import winograd as winograd
 except ImportError as error:
     raise ImportError(
         f'device "cpu" needs the compiled extension minigrad_ext, which cannot be imported ({error}). '

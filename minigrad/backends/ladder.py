@@ -12,16 +12,18 @@ A rung is a module of minigrad_ext with the three maps of ops/conv.py:
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from minigrad.backends import winograd
 from minigrad.backends.base import HostArray
 from minigrad.backends.extension import direct, loops, machine
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.threads import get_num_threads
 
-RUNGS = {"loops": loops, "direct": direct}
+RUNGS = {"loops": loops, "direct": direct, "winograd": winograd}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 _SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
 
@@ -29,15 +31,30 @@ _SMALL = 20_000  # floating-point operations, which plain loops do in less time 
 _forced: ContextVar[tuple[str | None, int]] = ContextVar("forced", default=(None, _SETS[-1]))
 
 
-def choose(geometry: ConvGeometry, dtype: Any) -> str:
-    """The name of the rung that convolutions of this geometry and dtype take by themselves."""
+def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
+    """The name of the rung that convolutions of this geometry and dtype take by themselves, or that another of the
+    three maps takes, by its `name`."""
     if geometry.flops <= _SMALL:
         return "loops"
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
     if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
         return "loops"  # which need no space for what is sprawling
-    return "direct"
+    return "winograd" if winograd.applies(geometry, dtype) and _saves(geometry, name) else "direct"
+
+
+def _saves(geometry: ConvGeometry, name: str) -> bool:
+    """Whether the multiplications that Winograd saves, a number for each pair of channels, outweigh its transforms, a
+    number for each channel. (Measured; the transforms take channels by sixteens.)"""
+    channels, outputs = geometry.w_shape[1], geometry.w_shape[0] // geometry.groups
+    # Tiles are of 4 x 4 results; with dilation, of every d-th. They reach beyond small images.
+    tiles = geometry.y_shape[0] * prod([dilation * -(-size // (4 * dilation)) for size, dilation in
+                                        zip(geometry.y_shape[2:], geometry.dilation, strict=True)])
+    if 5 * geometry.y_shape[0] * prod(geometry.y_shape[2:]) < 32 * tiles:
+        return False
+    if name == "conv2d_weight_grad":  # what is summed over tiles is transformed for each pair: tiles must be many
+        return min(channels, outputs) >= 16 and channels >= 32 and 32 * tiles >= max(channels, outputs)
+    return channels * outputs >= 6 * 16 * (-(-channels // 16) + -(-outputs // 16))
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -74,10 +91,13 @@ def peak(dtype: Any = np.float32) -> float:
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung, number = _forced.get()
-    kernel = getattr(RUNGS[rung or choose(geometry, a.dtype)], name)
+    rung = rung or choose(geometry, a.dtype, name)
+    if rung == "winograd" and not winograd.applies(geometry, a.dtype):
+        raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel and stride 1; '
+                         f'this one is {a.dtype} with {geometry}. Use "direct".')
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
-    if not kernel(*arguments):  # infinities may have left NaNs where they do not belong
-        getattr(loops, name)(*arguments)
+    while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
+        rung = "direct" if rung == "winograd" else "loops"
     return result
 
 

@@ -22,6 +22,7 @@ class _Convolution(Function):
     """What the three have in common: two factors, of which the gradient of one needs the other, and the geometry."""
 
     saves_inputs = "partners"
+    fresh_gradients = True
 
     def __init__(self, geometry: ConvGeometry) -> None:
         self.geometry = geometry

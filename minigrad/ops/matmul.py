@@ -9,6 +9,7 @@ class MatMul(Function):
     """Z = X Y for matrices in the last two axes: dX = dZ Y^T, dY = X^T dZ. Leading axes are equal."""
 
     saves_inputs = "partners"
+    fresh_gradients = True
 
     def forward(self, x: Array, y: Array) -> Array:
         return self.device.matmul(x, y)
