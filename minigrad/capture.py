@@ -80,7 +80,7 @@ class _Captured:
         for position, count in tape.writes:
             tensors[position].version.count += count
         for (position, _), gradient in zip(tape.gradients, gradients, strict=True):
-            tensors[position].grad = Tensor(gradient, self.device)
+            tensors[position]._grad = Tensor(gradient, self.device)  # of the shape and dtype that were recorded
         return Tensor(result, self.device)
 
 

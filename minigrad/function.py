@@ -17,7 +17,6 @@ import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable
-from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from weakref import ReferenceType
 
@@ -43,7 +42,6 @@ class _Thread(threading.local):
 
 _thread = _Thread()
 _births = itertools.count(1)
-_array_of, _node_of = attrgetter("array"), methodcaller("_node")
 
 
 def is_grad_enabled() -> bool:
@@ -137,12 +135,12 @@ class Function:
             return self.again()(*inputs)
         first = inputs[0]
         device, dtype = first.device, first.array.dtype
-        for tensor in inputs:
+        for tensor in inputs[1:]:
             if tensor.device is not device or tensor.array.dtype != dtype:
                 raise TypeError(self._mismatch(inputs))
         self.device = device
-        array = self.forward(*map(_array_of, inputs))
-        edges = edges_to(inputs) if _thread.enabled else None
+        array = self.forward(*[tensor.array for tensor in inputs])
+        edges = edges_to(inputs)
         result = first._result(array, self, edges is not None)
         if edges is not None:
             self.record(inputs, edges, result)
@@ -246,7 +244,7 @@ def edges_to(inputs: tuple[Tensor, ...]) -> tuple[Node | None, ...] | None:
     and gradients of its old value must not go there.
     """
     if _thread.enabled:
-        edges = tuple(map(_node_of, inputs))
+        edges = tuple([tensor._node() for tensor in inputs])
         for edge in edges:
             if edge is not None:
                 return edges

@@ -12,10 +12,8 @@ the two, as PyTorch's safetensors.torch.save_file writes it, is a dict of its te
 
 import importlib
 import json
-import secrets
-import shutil
 import zlib
-from os import PathLike, fsync
+from os import PathLike, fsync, urandom
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +155,14 @@ def _checksum(document: str, arrays: Arrays) -> str:
 def _replace(path: Path, content: bytes) -> None:
     """Writes a new file beside `path` and lets it take that place when it is on the disk."""
     path.parent.stat()  # the usual error, with its name, where there is no such folder
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as file:  # with the permissions of any new file
             file.write(content)
             file.flush()
             fsync(file.fileno())
         if path.exists():
-            shutil.copymode(path, temporary)
+            temporary.chmod(path.stat().st_mode & 0o7777)
         temporary.replace(path)
     except BaseException:  # Ctrl-C as well
         temporary.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ class Tensor(Methods):
     def _result(self, array: Array, function: Function, recorded: bool) -> "Tensor":
         """The tensor that `function`, called on this one, made."""
         creator = function if recorded else None
-        if not (function.is_view and function.device.shares_memory(array, self.array)):
+        if not function.is_view or not function.device.shares_memory(array, self.array):
             if array is self.array:  # a Function that changes gradients only, and does not say that it is a view
                 array = function.device.copy(array)
             return Tensor(array, function.device, creator)

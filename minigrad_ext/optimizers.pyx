@@ -80,6 +80,9 @@ cdef void sgd_all(
     Py_ssize_t size, int threads,
 ) noexcept:
     cdef Py_ssize_t block
+    if b == NULL and size < BLOCK:  # at once: OpenMP would take half of the time
+        sgd_part(p, g, b, <real> lr, 0, 0, <real> decay, 0, 0, size, False)
+        return
     for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
         if b == NULL:
             sgd_part(p, g, b, <real> lr, 0, 0, <real> decay, 0, block * BLOCK, block_end(block, size), False)

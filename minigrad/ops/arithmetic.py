@@ -164,7 +164,7 @@ class PowScalar(Function):
         if self.exponent == 0:  # the formula would give 0 * infinity at 0
             return dz.new_zeros(dz.shape)
         if self.exponent == 2 and not is_grad_enabled():
-            return dz * (2 * x)  # x ** 1 is x, but for what is recorded: derivatives of all orders depend on x
+            return dz * (x + x)  # the same bits; what is recorded depends on x in derivatives of all orders
         return dz * (self.exponent * x ** (self.exponent - 1))
 
 

@@ -126,7 +126,7 @@ def broadcast(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def operands(x: Tensor, y: Operand) -> tuple[Tensor, Tensor]:
     """Both operands as tensors of one dtype and one shape; a number takes the dtype of the tensor it meets."""
-    y = x._as_operand(y)
+    y = y if type(y) is type(x) else x._as_operand(y)
     if x.array.shape == y.array.shape and x.array.dtype == y.array.dtype and x.device is y.device:
         return x, y
     if x.device is not y.device:

@@ -59,8 +59,11 @@ class Optimizer:
                 result = closure()
         with no_grad():
             for group in self.param_groups:
-                for parameter in [parameter for parameter in group["params"] if parameter.grad is not None]:
-                    gradient = parameter.grad.detach()  # it may be recorded, after backward(create_graph=True)
+                for parameter in group["params"]:
+                    gradient = parameter.grad
+                    if gradient is None:
+                        continue
+                    gradient = gradient.detach()  # it may be recorded, after backward(create_graph=True)
                     gradient = -gradient if group.get("maximize") else gradient
                     self._update(parameter, gradient, self.state[parameter], group)
         return result

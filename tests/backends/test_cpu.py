@@ -342,6 +342,7 @@ WRONG_GEOMETRIES = {
     "other image": {"x_shape": (2, 4, 7, 8)},
     "other kernel": {"w_shape": (6, 2, 3, 4)},
     "other output": {"y_shape": (2, 6, 6, 5)},
+    "a size too few": {"x_shape": (2, 4, 6)},
 }
 
 
