@@ -55,7 +55,7 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate for
    it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors and
-   rows in twos, fours or eights: x must be readable up to the next multiple of LANES, out writable up to that and to row
+   rows in 1, 2, 4, 6 or 8: x must be readable up to the next multiple of LANES, out writable up to that and to row
    8. */
 static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
@@ -67,7 +67,8 @@ static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *off
 #define BLOCK(rows, vectors) \
     NAME(block)(w + a, 8, 1, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
 #define BLOCKS(rows) (vectors > 2 ? BLOCK(rows, 3) : vectors > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
-            if (height > 4) BLOCKS(ROWS);
+            if (height > 6) BLOCKS(ROWS);
+            else if (height > 4) BLOCKS(6);
             else if (height > 2) BLOCKS(4);
             else if (height > 1) BLOCKS(2);
             else BLOCKS(1);
