@@ -4,7 +4,8 @@
 The system hands out fresh memory page by page, at the first touch of each and filled with zeros; a training step that
 allocates and frees the same arrays each time spends a good part of its time there. So memory that an array lets go
 of is kept, on a *shelf* for blocks of its size, and the next array of about this size gets it, with the pages that it
-has. Sizes are rounded up to 5, 6, 7 or 8 times a power of 2, by less than a quarter.
+has. Sizes are rounded up to 5, 6, 7 or 8 times a power of 2, by less than a quarter; if their shelf is empty, a block
+of one of the next will do.
 
 What is kept is bounded. If a shelf is empty, blocks of the shelves that have gone unused for longest are freed until
 all that the pool holds, in use and idle, is at most 1.5 times what was ever in use at once; and what is idle never
@@ -29,6 +30,7 @@ cdef enum:
     ALIGNMENT = 64     # bytes: a line of the cache, and the largest vector
     SLACK = 512        # bytes behind each block which kernels may read, but not write
     SHELVES = 4 * 64
+    NEAR = 4               # shelves on which a block for a size is looked for: up to twice as large as need be
 
 cdef extern from *:
     """
@@ -106,8 +108,13 @@ cdef class Block:
         global clock, idle, in_use, most
         cdef Shelf *shelf
         cdef Idle *block
+        cdef int k
         self.size = size
         self.shelf = shelf_of(&self.size)
+        for k in range(self.shelf, min(self.shelf + NEAR, SHELVES)):
+            if shelves[k].first != NULL:
+                self.shelf = k
+                break
         shelf = &shelves[self.shelf]
         block = shelf.first
         clock += 1
