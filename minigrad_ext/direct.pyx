@@ -5,183 +5,49 @@ conv2d and conv2d_input_grad are one map, a *correlation* of some source image w
 
     out[n, m, i, j] = sum over c, u, v of  w[m, c, u, v] * source[n, c, i * stride + row[u], j * stride + column[v]]
 
-For conv2d the source is x, and the taps are those of the kernel. For the input gradient the source is y, the stride is 1,
-and a tap that reached forward reaches back: that is the "rotated kernel". If the convolution has a stride s, the
+For conv2d the source is x, and the taps are those of the kernel. For the input gradient the source is y, the stride is
+1, and a tap that reached forward reaches back: that is the "rotated kernel". If the convolution has a stride s, the
 rows (and columns) of x fall into s kinds, by h mod s, which meet different taps: s * s correlations fill x in turn.
 
-*Layout.* First the source is copied with the border of zeros around it, and with the rows and columns that a stride skips
-between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
+*Layout.* First the source is copied with the border of zeros around it, and with the rows and columns that a stride
+skips between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
 strides, dilations and borders any more.
 
-*Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL. What the taps see from
-these places is copied side by side into a matrix (terms, PANEL): small images and odd widths fill it as well as large ones do.
-The rest is a dense product. Each number copied serves every output channel, so the copy is cheap; where there are few output channels
-the tiles read the layout itself, and the places between the rows are computed for nothing.
+*Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL. What the taps
+see from these places is copied side by side into a matrix (terms, PANEL): small images and odd widths fill it as well
+as large ones do. The rest is a dense product. Each number copied serves every output channel, so the copy is cheap;
+where there are few output channels the tiles read the layout itself, and the places between the rows are computed for
+nothing.
 
-*Blocks.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the caches while all
-output channels, eight at a time, pass over it. Weights are packed once per call, in the order in which tiles read them.
+*Blocks.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the caches while
+all output channels, eight at a time, pass over it. Weights are packed once per call, in the order in which tiles read
+them.
 
-*Threads* share the panels. Each number of a result is made by one thread, which adds in an order that only the shapes decide: the
-same bits for any number of threads, and no locks.
+The weight gradient is in weight_grad.pyx.
+
+*Threads* share the panels. Each number of a result is made by one thread, which adds in an order that only the shapes
+decide: the same bits for any number of threads, and no locks.
 """
 
 import numpy as np
 
 from minigrad_ext.pool import empty
+from minigrad_ext.weight_grad import conv2d_weight_grad as conv2d_weight_grad
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from minigrad_ext.geometry cimport Geometry, Run, meet, settle, team
-from minigrad_ext.instructions cimport copy, dot, finite, pick, real, tile, transpose
+from minigrad_ext.geometry cimport Geometry, settle, team
+from minigrad_ext.instructions cimport copy, finite, real, tile, transpose
+from minigrad_ext.layout cimport (
+    FEW, LANES, ROWS, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, point, prepare, table_size
+)
 
 cdef enum:
-    ROWS = 8               # rows of a tile: output channels
-    COLUMNS = 48           # its columns, of which it does so many at a time
-    LANES = 16             # columns come in multiples of this
     PANEL = 192            # columns of a panel: places
     PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
-    TERMS = 128            # of the sum, in a block
-    FEW = 16               # output channels for which packing a panel does not pay; for more, where TERMS are many and no
-    WIDER = 8              # more than an eighth of the places are computed for nothing, it does not pay either
     WIDE = 384             # places of a panel that is not packed, and
     AT_ONCE = 8            # tiles of outs that pass over it together
-    SLACK = 64             # numbers behind a layout that tiles may read
-    NARROW = 8             # channels * kernel width for which they do not make a good tile of the weight gradient
-    WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
-
-
-# --- one correlation -----------------------------------------------------------------------------------------
-
-cdef struct Correlation:
-    Py_ssize_t batch, groups, outs, channels              # outs and channels per group
-    Py_ssize_t height, width                              # of the source
-    Py_ssize_t grid_height, grid_width                    # of the places (i, j)
-    Py_ssize_t row_stride, column_stride                  # between the pixels that neighbouring places see
-    Py_ssize_t rows, columns                              # how many u and v there are
-    Py_ssize_t *row                                       # of u, relative to the place; likewise
-    Py_ssize_t *column                                    # of v
-    Py_ssize_t *weight                                    # of tap u * columns + v: its place in w
-    Py_ssize_t w_group, w_out, w_channel                  # distances in w
-    Py_ssize_t out_plane, out_first, out_row, out_column  # place (i, j) is at first + i * row + j * column of a plane
-    # Found by `prepare`:
-    Py_ssize_t *tap                                       # where in the layout tap u * columns + v is, for place (0, 0)
-    Py_ssize_t *row_kind                                  # rows r, r + stride, r + 2 * stride ... are one kind;
-    Py_ssize_t *column_kind                               # here are the first row (column) of each kind that taps see,
-    Py_ssize_t *row_number                                # and of which kind the row of u
-    Py_ssize_t *column_number                             # and the column of v is
-    Py_ssize_t row_kinds, column_kinds
-    Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind, their distance, that of channels
-    Py_ssize_t tiles                                      # of ROWS outs, per group
-    bint in_order                                         # channels and taps follow each other in w as they are counted
-    bint border                                           # taps see beyond the border
-    bint wide                                             # panels are not packed: there are few outs
-    bint flat                                             # the source serves as layout
-    bint turned                                           # a flat source of one image with channels last
-    int set
-
-
-cdef Py_ssize_t find_kinds(
-    const Py_ssize_t *at, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t *kind, Py_ssize_t *number
-) noexcept nogil:
-    """Sorts positions by their remainder mod stride: `kind` gets the least position of each kind, `number` the kind of each
-    position; returns how many kinds there are."""
-    cdef Py_ssize_t kinds = 0, a, k
-    for a in range(count):
-        for k in range(kinds):
-            if (at[a] - kind[k]) % stride == 0:
-                break
-        else:
-            k = kinds
-            kind[k] = at[a]
-            kinds += 1
-        kind[k] = min(kind[k], at[a])
-        number[a] = k
-    return kinds
-
-
-cdef Py_ssize_t extent(
-    const Py_ssize_t *at, Py_ssize_t count, Py_ssize_t stride, const Py_ssize_t *kind, const Py_ssize_t *number
-) noexcept nogil:
-    """How many steps of the stride lie between the least position of a kind and the largest of that kind, at most."""
-    cdef Py_ssize_t steps = 0, a
-    for a in range(count):
-        steps = max(steps, (at[a] - kind[number[a]]) // stride)
-    return steps
-
-
-cdef void prepare(Correlation *m) noexcept nogil:
-    """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
-    cdef Py_ssize_t u, v, k
-    m.tiles = (m.outs + ROWS - 1) // ROWS
-    m.turned = False
-    m.flat = m.outs > FEW and (
-        m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
-        and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width
-    )
-    if m.flat and m.out_row == m.width and m.out_column == 1:  # rows do not matter: the image is one long row
-        m.width = m.grid_width = m.height * m.width
-        m.height = m.grid_height = 1
-    m.row_kinds = find_kinds(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
-    m.column_kinds = find_kinds(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
-    m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
-    m.wide = m.outs <= FEW or (
-        not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
-        and WIDER * (m.pitch - m.grid_width) <= m.pitch
-    )
-    m.in_order = m.w_channel == m.rows * m.columns
-    for k in range(m.rows * m.columns):
-        m.in_order &= m.weight[k] == k
-    m.border = False
-    for u in range(m.rows):
-        m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
-    for v in range(m.columns):
-        m.border |= m.column[v] < 0 or m.column[v] + (m.grid_width - 1) * m.column_stride >= m.width
-    for u in range(m.rows):
-        for v in range(m.columns):
-            k = m.row_number[u] * m.column_kinds + m.column_number[v]
-            m.tap[u * m.columns + v] = (
-                k * m.depth + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride
-            ) * m.pitch + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
-
-
-cdef Py_ssize_t layout_size(const Correlation *m) except -1:
-    """The numbers of one image as it is laid out."""
-    cdef double size = <double>m.groups * m.channels * m.row_kinds * m.column_kinds * m.depth * m.pitch
-    if size > 1e15:
-        raise MemoryError(f"convolution: padding and dilation spread one image over {size:.0e} numbers.")
-    return m.groups * m.channels * m.plane
-
-
-cdef void lay_out(const Correlation *m, const real *source, real *plane) noexcept nogil:
-    """One channel of one image as taps see it, zeros beyond the border."""
-    cdef Py_ssize_t a, b, i
-    cdef const real *from_
-    cdef Run rows, columns
-    for a in range(m.row_kinds):
-        rows = meet(m.row_kind[a], m.row_stride, m.height, 0, m.depth)
-        for b in range(m.column_kinds):
-            columns = meet(m.column_kind[b], m.column_stride, m.width, 0, m.pitch)
-            if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
-                memset(plane, 0, m.depth * m.pitch * sizeof(real))
-            if rows.start < rows.stop and columns.start < columns.stop:
-                from_ = source + (m.row_kind[a] + rows.start * m.row_stride) * m.width
-                from_ += m.column_kind[b] + columns.start * m.column_stride
-                if m.column_stride == 1:
-                    copy(
-                        m.set, plane + rows.start * m.pitch + columns.start, m.pitch, from_, m.row_stride * m.width,
-                        rows.stop - rows.start, columns.stop - columns.start,
-                    )
-                else:
-                    for i in range(rows.start, rows.stop):
-                        pick(
-                            m.set, plane + i * m.pitch + columns.start, from_, m.column_stride,
-                            columns.stop - columns.start,
-                        )
-                        from_ += m.row_stride * m.width
-            plane += m.depth * m.pitch
 
 
 # --- blocks of terms -----------------------------------------------------------------------------------------
@@ -205,8 +71,8 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
 cdef bint pack_weights(
     const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
 ) noexcept nogil:
-    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out are
-    0. Returns whether all are finite."""
+    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out
+    are 0. Returns whether all are finite."""
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, t
     cdef bint all_finite = True
     cdef real *to
@@ -372,8 +238,8 @@ cdef void wide_panel(
 
 
 cdef int correlate(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
-    """Fills `out`; returns whether it is right. It is not where the zeros of a border met weights that are not finite: there
-    the equation has no product at all, and here 0 times infinity left a NaN."""
+    """Fills `out`; returns whether it is right. It is not where the zeros of a border met weights that are not finite:
+    there the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
     cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * PANEL
@@ -464,37 +330,6 @@ cdef void zero_out(const Correlation *m, real *out) noexcept nogil:
 
 # --- the two maps that are correlations ----------------------------------------------------------------------
 
-cdef void point(Correlation *m, Py_ssize_t *table, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    """Gives the arrays of m their parts of a table of 3 * rows + 3 * columns + 2 * rows * columns numbers."""
-    m.row, m.row_kind, m.row_number = table, table + rows, table + 2 * rows
-    table += 3 * rows
-    m.column, m.column_kind, m.column_number = table, table + columns, table + 2 * columns
-    table += 3 * columns
-    m.weight, m.tap = table, table + rows * columns
-
-
-cdef inline Py_ssize_t table_size(const Geometry *g) noexcept nogil:
-    return 3 * g.kernel_height + 3 * g.kernel_width + 2 * g.kernel_height * g.kernel_width
-
-
-cdef void forward(const Geometry *g, Correlation *m, Py_ssize_t *table, int set) noexcept nogil:
-    """conv2d as a correlation"""
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, u, v
-    point(m, table, g.kernel_height, g.kernel_width)
-    m.batch, m.groups, m.outs, m.channels = g.batch, g.groups, g.out_channels, g.channels
-    m.height, m.width, m.grid_height, m.grid_width = g.height, g.width, g.out_height, g.out_width
-    m.row_stride, m.column_stride, m.rows, m.columns = g.row_stride, g.column_stride, g.kernel_height, g.kernel_width
-    m.w_group, m.w_out, m.w_channel = g.out_channels * g.channels * taps, g.channels * taps, taps
-    m.out_plane, m.out_first, m.out_row, m.out_column = g.out_height * g.out_width, 0, g.out_width, 1
-    m.set = set
-    for u in range(g.kernel_height):
-        m.row[u] = u * g.row_dilation - g.row_padding
-        for v in range(g.kernel_width):
-            m.column[v] = v * g.column_dilation - g.column_padding
-            m.weight[u * g.kernel_width + v] = u * g.kernel_width + v
-    prepare(m)
-
-
 def conv2d(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, geometry, int threads, int set
 ):
@@ -574,195 +409,3 @@ def matmul(const real[:, :] x, const real[:, :] y, real[:, ::1] z, int threads, 
     if <double>m.outs * m.channels * m.width < 300_000:
         threads = 1
     correlate(&m, &y[0, 0], &x[0, 0], &z[0, 0], threads)
-
-
-# --- the weight gradient -------------------------------------------------------------------------------------
-
-cdef struct Parts:
-    Py_ssize_t tiles, runs, run, blocks, span  # see conv2d_weight_grad
-    Py_ssize_t height, width, image, places    # of x with channels last; numbers per image and group; places of y
-
-
-cdef void lay_out_x(const Geometry *g, const Parts *p, const real *x, real *image, int set) noexcept nogil:
-    """One group of one image with channels last, (height, width, channels): what taps can see of it, 0 beyond the border."""
-    cdef Py_ssize_t h, start = min(p.width, g.column_padding), stop
-    stop = max(start, min(p.width, g.width + g.column_padding))
-    for h in range(p.height):
-        if 0 <= h - g.row_padding < g.height:
-            memset(image, 0, start * g.channels * sizeof(real))
-            transpose(
-                set, image + start * g.channels, g.channels, x + (h - g.row_padding) * g.width + start - g.column_padding,
-                g.height * g.width, g.channels, stop - start,
-            )
-            memset(image + stop * g.channels, 0, (p.width - stop) * g.channels * sizeof(real))
-        else:
-            memset(image, 0, p.width * g.channels * sizeof(real))
-        image += p.width * g.channels
-
-
-cdef void lay_out_y(const Geometry *g, const Parts *p, const real *y, real *rows, int set) noexcept nogil:
-    """One group of one image of y as an array (tiles, places, ROWS)."""
-    cdef Py_ssize_t u
-    for u in range(p.tiles):
-        transpose(
-            set, rows, ROWS, y + u * ROWS * p.places, p.places, min(ROWS, g.out_channels - u * ROWS), p.places
-        )
-        rows += p.places * ROWS
-
-
-cdef void add_products(
-    const Geometry *g, const Parts *p, const real *image, const real *rows, const Py_ssize_t *offset, real *sums,
-    Py_ssize_t block, Py_ssize_t first_tile, Py_ssize_t last_tile, bint fresh, int set,
-) noexcept nogil:
-    """sums[o, run, ...] += what one group of one image contributes to a block of columns, for some tiles of channels o"""
-    cdef Py_ssize_t run = block // p.blocks, part = block % p.blocks, vectors = p.run // LANES
-    cdef Py_ssize_t start = part * vectors // p.blocks * LANES, stop = (part + 1) * vectors // p.blocks * LANES
-    cdef Py_ssize_t q, u, size
-    if p.span == g.channels:  # a run for each tap
-        image += (run // g.kernel_width * g.row_dilation * p.width + run % g.kernel_width * g.column_dilation) * g.channels
-    else:  # a run for each row of the kernel
-        image += run * g.row_dilation * p.width * g.channels
-    q = 0
-    while q < p.places:
-        size = min(TERMS, p.places - q)
-        for u in range(first_tile, last_tile):
-            tile(
-                set, rows + (u * p.places + q) * ROWS, image + start, offset + q, size,
-                sums + (u * ROWS * p.runs + run) * p.run + start, p.runs * p.run,
-                min(ROWS, g.out_channels - u * ROWS), stop - start, fresh and q == 0,
-            )
-        q += size
-
-
-def conv2d_weight_grad(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, geometry, int threads, int set
-):
-    """w = conv2d_weight_grad(x, y); returns whether it is right: a NaN may come of zeros of the border"""
-    cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef bint no_border = g.row_padding == 0 and g.column_padding == 0
-    if w.shape[0] * w.shape[1] == 0:
-        return True
-    if g.batch * g.out_height * g.out_width == 0:
-        w[:, :, :, :] = 0
-        return True
-    threads = team(&g, threads)
-    if g.channels * g.kernel_width > NARROW or not narrow_weight_grad(x, y, w, &g, threads, set):
-        broad_weight_grad(x, y, w, &g, threads, set)
-    return no_border or finite(set, &w[0, 0, 0, 0], w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3])
-
-
-cdef int broad_weight_grad(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads, int set
-) except -1:
-    cdef Parts p
-    cdef Py_ssize_t images, first, n, item, i, group, parts, block, c, u, v, from_
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
-    p.places = g.out_height * g.out_width
-    p.tiles = (g.out_channels + ROWS - 1) // ROWS
-    # Neighbours in memory that one place of y meets: a whole row of the kernel, unless it is dilated.
-    p.span = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
-    p.runs = taps if g.column_dilation > 1 else g.kernel_height
-    p.run = (p.span + LANES - 1) // LANES * LANES
-    p.blocks = (p.run + COLUMNS - 1) // COLUMNS
-    p.height = (g.out_height - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
-    p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
-    p.image = p.height * p.width * g.channels
-    images = max(1, min(g.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(
-        1, g.groups * (p.image + p.tiles * p.places * ROWS))))
-    parts = max(1, min(p.tiles, (8 * threads + g.groups * p.runs * p.blocks - 1) // (g.groups * p.runs * p.blocks)))
-    parts = parts if threads > 1 else 1
-    dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
-    cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * ROWS,), dtype)
-    cdef real[::1] sums = empty((g.groups * p.tiles * ROWS * p.runs * p.run,), dtype)
-    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
-    for i in range(p.places):
-        offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
-    first = 0
-    while first < g.batch:
-        images = min(images, g.batch - first)
-        for item in prange(images * g.groups, nogil=True, schedule="static", num_threads=threads):
-            n = first + item // g.groups
-            group = item % g.groups
-            lay_out_x(g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
-            lay_out_y(
-                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * ROWS], set
-            )
-        for item in prange(
-            g.groups * p.runs * p.blocks * parts, nogil=True, schedule="dynamic", num_threads=threads
-        ):
-            group = item // (p.runs * p.blocks * parts)
-            block = item // parts % (p.runs * p.blocks)
-            for i in range(images):
-                n = i * g.groups + group
-                add_products(
-                    g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * ROWS], &offset[0],
-                    &sums[group * p.tiles * ROWS * p.runs * p.run], block, item % parts * p.tiles // parts,
-                    (item % parts + 1) * p.tiles // parts, first + i == 0, set,
-                )
-        first += images
-    for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
-        from_ = (item // g.out_channels * p.tiles * ROWS + item % g.out_channels) * p.runs * p.run
-        for c in range(g.channels):
-            for u in range(g.kernel_height):
-                for v in range(g.kernel_width):
-                    w[item, c, u, v] = sums[from_ + c + (
-                        (u * g.kernel_width + v) * p.run if g.column_dilation > 1 else u * p.run + v * g.channels
-                    )]
-    return 0
-
-
-cdef void add_dots(
-    const Correlation *m, const real *layout, const real *y, real *sums, Py_ssize_t image, Py_ssize_t out,
-    Py_ssize_t last_out, const Py_ssize_t *offset, real *rows, Py_ssize_t size,
-) noexcept nogil:
-    """sums[o, k] += what one group of one image contributes, for some of its outs; `rows` holds a laid-out plane of y"""
-    cdef Py_ssize_t group = image % m.groups, terms = m.channels * m.rows * m.columns, o
-    layout += image * m.channels * m.plane
-    for o in range(out, last_out):
-        copy(
-            m.set, rows, m.pitch, y + (image * m.outs + o) * m.grid_height * m.grid_width, m.grid_width, m.grid_height,
-            m.grid_width,
-        )
-        dot(m.set, rows, layout, offset, terms, size, sums + (group * m.outs + o) * terms)
-
-
-cdef bint narrow_weight_grad(
-    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads, int set
-) except -1:
-    """Where channels would leave most lanes of a tile empty, the places of y go there: a dot product for each weight.
-
-    Rows of y are laid out like those of x, with zeros between them. There they meet what taps do not see, which adds nothing,
-    unless it is infinite or NaN. Whether that happened shows in the result: False is the answer then, and w is not to be used.
-    """
-    cdef Correlation m
-    cdef Py_ssize_t terms = g.channels * g.kernel_height * g.kernel_width, size
-    cdef Py_ssize_t parts = max(1, min(g.out_channels, (2 * threads + g.groups - 1) // g.groups)) if threads > 1 else 1
-    cdef Py_ssize_t image, images, first = 0, item, i, k, c
-    cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
-    cdef Py_ssize_t[::1] offset = np.empty(terms, np.intp)
-    forward(g, &m, &table[0], set)
-    size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
-    image = layout_size(&m)
-    images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
-    dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = np.zeros(images * image + SLACK, dtype)
-    cdef real[::1] rows = np.zeros(threads * size, dtype)
-    cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)
-    for c in range(g.channels):
-        for k in range(m.rows * m.columns):
-            offset[c * m.rows * m.columns + k] = c * m.plane + m.tap[k]
-    while first < m.batch:
-        images = min(images, m.batch - first)
-        for item in prange(images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads):
-            lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane])
-        for item in prange(m.groups * parts, nogil=True, schedule="static", num_threads=threads):
-            for i in range(images):
-                add_dots(
-                    &m, &laid[0], &y[first, 0, 0, 0], &sums[0], i * m.groups + item // parts,
-                    item % parts * m.outs // parts, (item % parts + 1) * m.outs // parts, &offset[0],
-                    &rows[threadid() * size], size,
-                )
-        first += images
-    memcpy(&w[0, 0, 0, 0], &sums[0], w.shape[0] * terms * sizeof(real))
-    return finite(set, &sums[0], w.shape[0] * terms)

@@ -144,8 +144,8 @@ cdef void choose_steps(
 
 
 def where(condition, x, y, z, int threads):
-    """z = x where `condition` holds, else y, for integers of 32 or 64 bits, as which floats may be viewed. With bits, as
-    branches are slow where a condition is random. Of x and y each may be a single number.
+    """z = x where `condition` holds, else y, for integers of 32 or 64 bits, as which floats may be viewed. With bits,
+    as branches are slow where a condition is random. Of x and y each may be a single number.
     """
     cdef Py_ssize_t size = z.size, x_size = x.size, y_size = y.size
     cdef char kind = kind_of(z)

@@ -54,7 +54,7 @@ cdef inline Geometry settle_arrays(geometry, const Array4 *x, const Array4 *w, c
 
 
 cdef inline int team(const Geometry *g, int threads) noexcept nogil:
-    """The number of threads to use: below some 300,000 multiplications, waking a second one takes longer than it saves."""
+    """The number of threads to use: for less than some 300,000 multiplications a second one is not worth waking."""
     cdef double products = <double>g.batch * g.groups * g.out_channels * g.out_height * g.out_width
     products *= <double>g.channels * g.kernel_height * g.kernel_width
     return threads if products >= 300_000 and threads > 1 else 1

@@ -1,12 +1,12 @@
-/* The kernels of tile.h (and winograd.h), compiled for each instruction set and number type; which set is used is chosen at
-   run time, so one binary serves old processors and makes the most of new ones.
+/* The kernels of tile.h (and winograd.h), compiled for each instruction set and number type; which set is used is
+   chosen at run time, so one binary serves old processors and makes the most of new ones.
 
        set          registers          compiled for
        BASELINE     16 or 32 x 16 bytes   whatever the compiler is told to compile for: SSE2, NEON, one number at a time
        AVX2         16 x 32 bytes      x86-64 with fused multiply-add, since about 2013
        AVX512       32 x 64 bytes      x86-64 servers since about 2017, Zen 4
 
-   After this, Cython sees functions whose first argument is the set: tile_float(set, ...), tile_double(set, ...) and so on.
+   After this, Cython sees functions whose first argument is the set: tile_float(set, ...), tile_double(set, ...) ...
 */
 #ifndef MINIGRAD_INSTRUCTIONS_H
 #define MINIGRAD_INSTRUCTIONS_H

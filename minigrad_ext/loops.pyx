@@ -6,15 +6,15 @@ All three are partial derivatives of one trilinear form (minigrad/backends/base.
     T = sum over n, o, c, i, j, u, v of  y[n,o,i,j] * x[n,c,h,k] * w[o,c,u,v],
     h = i * stride - padding + u * dilation,  k = j * stride - padding + v * dilation.
 
-The innermost loop runs along a row, j of y and k of x, over memory that lies side by side: without strides, a compiler makes vectors
-of it. Outside the image nothing is multiplied: `meet` (geometry.pxd) computes for which i and j a tap falls inside, and
-the loops begin and end there.
+The innermost loop runs along a row, j of y and k of x, over memory that lies side by side: without strides, a compiler
+makes vectors of it. Outside the image nothing is multiplied: `meet` (geometry.pxd) computes for which i and j a tap
+falls inside, and the loops begin and end there.
 
 Every rung returns whether its result is right; this one always is.
 
-Each thread has planes of the result for itself, (n, o), (n, c) or (o, c), so nobody waits for anybody, and each number is summed
-in an order of its own: it has the same bits for any number of threads. One thread alone goes past OpenMP, which would take
-half of the time of a tiny convolution.
+Each thread has planes of the result for itself, (n, o), (n, c) or (o, c), so nobody waits for anybody, and each number
+is summed in an order of its own: it has the same bits for any number of threads. One thread alone goes past OpenMP,
+which would take half of the time of a tiny convolution.
 """
 
 from cpython.buffer cimport PyBUF_WRITABLE

@@ -9,11 +9,11 @@ of one of the next will do.
 
 What is kept is bounded. If a shelf is empty, blocks of the shelves that have gone unused for longest are freed until
 all that the pool holds, in use and idle, is at most 1.5 times what was ever in use at once; and what is idle never
-exceeds an eighth of the machine's memory (1 GiB where its size cannot be known). A step that repeats itself therefore stops asking the system for memory, and one of
-other shapes, later, soon has it all.
+exceeds an eighth of the machine's memory (1 GiB where its size cannot be known). A step that repeats itself therefore
+stops asking the system for memory, and one of other shapes, later, soon has it all.
 
-The pool is guarded by the GIL: each of its functions runs as a whole, and none calls back into Python half-way. A forked
-child has a copy of it.
+The pool is guarded by the GIL: each of its functions runs as a whole, and none calls back into Python half-way. A
+forked child has a copy of it.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -97,7 +97,7 @@ cdef void free_one() noexcept:
 
 
 cdef class Block:
-    """So many bytes; an array is made over them through the buffer protocol, and holds the block for as long as it lives."""
+    """So many bytes; an array over them, made through the buffer protocol, holds the block for as long as it lives."""
 
     cdef void *raw       # what malloc gave
     cdef char *memory    # aligned

@@ -7,8 +7,8 @@
        ROWS       rows of `tile` that are computed at once: as many as keep the sums in registers
        NAME(f)    the name of f for this instruction set and type
 
-   The vectors are GCC's and clang's "vector extensions": arithmetic on whole registers, written as on numbers. For other
-   compilers a vector is one number, and everything stays right.
+   The vectors are GCC's and clang's "vector extensions": arithmetic on whole registers, written as on numbers. For
+   other compilers a vector is one number, and everything stays right.
 */
 
 #define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
@@ -27,8 +27,8 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 
 #define VECTOR NAME(vector)
 
-/* `tile` for an array w with any distances between terms and rows. Literal numbers of rows and vectors let the compiler unroll
-   the loops over them and keep `sum` in registers. */
+/* `tile` for an array w with any distances between terms and rows. Literal numbers of rows and vectors let the compiler
+   unroll the loops over them and keep `sum` in registers. */
 INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
                         ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
 {
@@ -53,10 +53,9 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
 
 /* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= 8,  q < columns
 
-   The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate for
-   it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors and
-   rows in 1, 2, 4, 6 or 8: x must be readable up to the next multiple of LANES, out writable up to that and to row
-   8. */
+   The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate
+   for it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors, and rows 1, 2, 4, 6
+   or 8 at once: x must be readable up to the next multiple of LANES, out writable up to that and to row 8. */
 static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
 {
@@ -78,9 +77,10 @@ static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *off
     }
 }
 
-/* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are read
-   and written. */
-static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes, ptrdiff_t size)
+/* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are
+   read and written. */
+static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes,
+                              ptrdiff_t size)
 {
     for (ptrdiff_t c = 0; c < planes; c++, out += out_row, x += x_row) {
         ptrdiff_t j = 0;
@@ -104,7 +104,8 @@ static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdif
 }
 
 /* `dot` for a literal number of terms. */
-INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size, REAL *out)
+INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size,
+                       REAL *out)
 {
     VECTOR sum[8];
     UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};
@@ -120,7 +121,8 @@ INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, co
 }
 
 /* out[k] += sum over q < size of y[q] * x[offset[k] + q]  for k < terms;  size is a multiple of LANES. */
-static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size, REAL *out)
+static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size,
+                             REAL *out)
 {
     ptrdiff_t k = 0;
     for (; k + 8 <= terms; k += 8) NAME(dots)(y, x, offset + k, 8, size, out + k);

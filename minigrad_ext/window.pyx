@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Max pooling on the CPU, and the two maps that are its derivatives of every order (minigrad/ops/window.py).
 
-`max_pool2d` takes one tap after the other, (u, v), along a row of windows: what it meets is compared with the largest so
-far, and choices between two numbers take the place of branches, which no processor could predict. Each
-image of each channel is one thread's.
+`max_pool2d` takes one tap after the other, (u, v), along a row of windows: what it meets is compared with the largest
+so far, and choices between two numbers take the place of branches, which no processor could predict. Each image of each
+channel is one thread's.
 """
 
 from cython.parallel cimport prange
@@ -46,8 +46,8 @@ cdef inline Run meet(const Axis *axis, Py_ssize_t tap) noexcept nogil:
 cdef inline int compare(
     const real *x, Py_ssize_t stride, int place, real *largest, int *places, Py_ssize_t size
 ) noexcept nogil:
-    """largest[j] = the larger of itself and x[j * stride], which is at `place` + j * stride. Returns whether it met NaN,
-    for which this does not hold.
+    """largest[j] = the larger of itself and x[j * stride], which is at `place` + j * stride. Returns whether it met
+    NaN, for which this does not hold.
     """
     cdef Py_ssize_t j
     cdef int larger, before, nans = 0, step = <int> stride

@@ -1,0 +1,179 @@
+"""How the direct rung sees a convolution: as a correlation of an image with taps, on an image laid out so that a tap is
+a distance in memory. Shared by direct.pyx, which explains both words, and weight_grad.pyx."""
+
+from libc.string cimport memset
+
+from minigrad_ext.geometry cimport Geometry, Run, meet
+from minigrad_ext.instructions cimport copy, pick, real
+
+cdef enum:
+    ROWS = 8               # rows of a tile: output channels
+    COLUMNS = 48           # its columns, of which it does so many at a time
+    LANES = 16             # columns come in multiples of this
+    TERMS = 128            # of the sum, in a block
+    FEW = 16               # output channels for which packing a panel does not pay; for more, where terms are many and
+    WIDER = 8              # no more than an eighth of the places are computed for nothing, it does not pay either
+    SLACK = 64             # numbers behind a layout that tiles may read
+    WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
+
+
+cdef struct Correlation:
+    Py_ssize_t batch, groups, outs, channels              # outs and channels per group
+    Py_ssize_t height, width                              # of the source
+    Py_ssize_t grid_height, grid_width                    # of the places (i, j)
+    Py_ssize_t row_stride, column_stride                  # between the pixels that neighbouring places see
+    Py_ssize_t rows, columns                              # how many u and v there are
+    Py_ssize_t *row                                       # of u, relative to the place; likewise
+    Py_ssize_t *column                                    # of v
+    Py_ssize_t *weight                                    # of tap u * columns + v: its place in w
+    Py_ssize_t w_group, w_out, w_channel                  # distances in w
+    Py_ssize_t out_plane, out_first, out_row, out_column  # place (i, j) is at first + i * row + j * column of a plane
+    # Found by `prepare`:
+    Py_ssize_t *tap                                       # where in the layout tap u * columns + v is, for place (0, 0)
+    Py_ssize_t *row_kind                                  # rows r, r + stride, r + 2 * stride ... are one kind;
+    Py_ssize_t *column_kind                               # here are the first row (column) of each kind that taps see,
+    Py_ssize_t *row_number                                # and of which kind the row of u
+    Py_ssize_t *column_number                             # and the column of v is
+    Py_ssize_t row_kinds, column_kinds
+    Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind; distances of rows, channels
+    Py_ssize_t tiles                                      # of ROWS outs, per group
+    bint in_order                                         # channels and taps follow each other in w as they are counted
+    bint border                                           # taps see beyond the border
+    bint wide                                             # panels are not packed: there are few outs
+    bint flat                                             # the source serves as layout
+    bint turned                                           # a flat source of one image with channels last
+    int set
+
+
+cdef inline Py_ssize_t find_kinds(
+    const Py_ssize_t *at, Py_ssize_t count, Py_ssize_t stride, Py_ssize_t *kind, Py_ssize_t *number
+) noexcept nogil:
+    """Sorts positions by their remainder mod stride: `kind` gets the least position of each kind, `number` the kind of
+    each position; returns how many kinds there are."""
+    cdef Py_ssize_t kinds = 0, a, k
+    for a in range(count):
+        for k in range(kinds):
+            if (at[a] - kind[k]) % stride == 0:
+                break
+        else:
+            k = kinds
+            kind[k] = at[a]
+            kinds += 1
+        kind[k] = min(kind[k], at[a])
+        number[a] = k
+    return kinds
+
+
+cdef inline Py_ssize_t extent(
+    const Py_ssize_t *at, Py_ssize_t count, Py_ssize_t stride, const Py_ssize_t *kind, const Py_ssize_t *number
+) noexcept nogil:
+    """How many steps of the stride lie between the least position of a kind and the largest of that kind, at most."""
+    cdef Py_ssize_t steps = 0, a
+    for a in range(count):
+        steps = max(steps, (at[a] - kind[number[a]]) // stride)
+    return steps
+
+
+cdef inline void prepare(Correlation *m) noexcept nogil:
+    """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
+    cdef Py_ssize_t u, v, k
+    m.tiles = (m.outs + ROWS - 1) // ROWS
+    m.turned = False
+    m.flat = m.outs > FEW and (
+        m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
+        and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width
+    )
+    if m.flat and m.out_row == m.width and m.out_column == 1:  # rows do not matter: the image is one long row
+        m.width = m.grid_width = m.height * m.width
+        m.height = m.grid_height = 1
+    m.row_kinds = find_kinds(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
+    m.column_kinds = find_kinds(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
+    m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
+    m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
+    m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
+    m.wide = m.outs <= FEW or (
+        not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
+        and WIDER * (m.pitch - m.grid_width) <= m.pitch
+    )
+    m.in_order = m.w_channel == m.rows * m.columns
+    for k in range(m.rows * m.columns):
+        m.in_order &= m.weight[k] == k
+    m.border = False
+    for u in range(m.rows):
+        m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
+    for v in range(m.columns):
+        m.border |= m.column[v] < 0 or m.column[v] + (m.grid_width - 1) * m.column_stride >= m.width
+    for u in range(m.rows):
+        for v in range(m.columns):
+            k = m.row_number[u] * m.column_kinds + m.column_number[v]
+            m.tap[u * m.columns + v] = (
+                k * m.depth + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride
+            ) * m.pitch + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
+
+
+cdef inline Py_ssize_t layout_size(const Correlation *m) except -1:
+    """The numbers of one image as it is laid out."""
+    cdef double size = <double>m.groups * m.channels * m.row_kinds * m.column_kinds * m.depth * m.pitch
+    if size > 1e15:
+        raise MemoryError(f"convolution: padding and dilation spread one image over {size:.0e} numbers.")
+    return m.groups * m.channels * m.plane
+
+
+cdef inline void lay_out(const Correlation *m, const real *source, real *plane) noexcept nogil:
+    """One channel of one image as taps see it, zeros beyond the border."""
+    cdef Py_ssize_t a, b, i
+    cdef const real *from_
+    cdef Run rows, columns
+    for a in range(m.row_kinds):
+        rows = meet(m.row_kind[a], m.row_stride, m.height, 0, m.depth)
+        for b in range(m.column_kinds):
+            columns = meet(m.column_kind[b], m.column_stride, m.width, 0, m.pitch)
+            if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
+                memset(plane, 0, m.depth * m.pitch * sizeof(real))
+            if rows.start < rows.stop and columns.start < columns.stop:
+                from_ = source + (m.row_kind[a] + rows.start * m.row_stride) * m.width
+                from_ += m.column_kind[b] + columns.start * m.column_stride
+                if m.column_stride == 1:
+                    copy(
+                        m.set, plane + rows.start * m.pitch + columns.start, m.pitch, from_, m.row_stride * m.width,
+                        rows.stop - rows.start, columns.stop - columns.start,
+                    )
+                else:
+                    for i in range(rows.start, rows.stop):
+                        pick(
+                            m.set, plane + i * m.pitch + columns.start, from_, m.column_stride,
+                            columns.stop - columns.start,
+                        )
+                        from_ += m.row_stride * m.width
+            plane += m.depth * m.pitch
+
+
+cdef inline void point(Correlation *m, Py_ssize_t *table, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    """Gives the arrays of m their parts of a table of 3 * rows + 3 * columns + 2 * rows * columns numbers."""
+    m.row, m.row_kind, m.row_number = table, table + rows, table + 2 * rows
+    table += 3 * rows
+    m.column, m.column_kind, m.column_number = table, table + columns, table + 2 * columns
+    table += 3 * columns
+    m.weight, m.tap = table, table + rows * columns
+
+
+cdef inline Py_ssize_t table_size(const Geometry *g) noexcept nogil:
+    return 3 * g.kernel_height + 3 * g.kernel_width + 2 * g.kernel_height * g.kernel_width
+
+
+cdef inline void forward(const Geometry *g, Correlation *m, Py_ssize_t *table, int set) noexcept nogil:
+    """conv2d as a correlation"""
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, u, v
+    point(m, table, g.kernel_height, g.kernel_width)
+    m.batch, m.groups, m.outs, m.channels = g.batch, g.groups, g.out_channels, g.channels
+    m.height, m.width, m.grid_height, m.grid_width = g.height, g.width, g.out_height, g.out_width
+    m.row_stride, m.column_stride, m.rows, m.columns = g.row_stride, g.column_stride, g.kernel_height, g.kernel_width
+    m.w_group, m.w_out, m.w_channel = g.out_channels * g.channels * taps, g.channels * taps, taps
+    m.out_plane, m.out_first, m.out_row, m.out_column = g.out_height * g.out_width, 0, g.out_width, 1
+    m.set = set
+    for u in range(g.kernel_height):
+        m.row[u] = u * g.row_dilation - g.row_padding
+        for v in range(g.kernel_width):
+            m.column[v] = v * g.column_dilation - g.column_padding
+            m.weight[u * g.kernel_width + v] = u * g.kernel_width + v
+    prepare(m)
