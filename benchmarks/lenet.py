@@ -1,9 +1,9 @@
-"""How long an epoch of LeNet-5 takes on each device and in PyTorch: the training of examples/lenet_digits.py.
+"""How long an epoch of LeNet-5 takes on each device and in PyTorch: the network and optimizer of examples/lenet_digits.py.
 
     python benchmarks/lenet.py
     python benchmarks/lenet.py --devices cpu torch --threads 1 --rounds 5 --batch 100
 
-4,000 images in batches of 32, shifted, forward, backward, a step of Adam. training.py has the method.
+4,000 images of random numbers in batches of 32: forward, backward, a step of Adam. training.py has the method.
 """
 
 from training import main
@@ -22,15 +22,6 @@ def lenet(nn):
     )  # fmt: skip
 
 
-def shifted(library, images, most=2):
-    count, _, height, width = images.shape
-    padded = library.nn.functional.pad(images.squeeze(1), (most,) * 4)
-    down, right = library.randint(0, 2 * most + 1, (2, count, 1, 1))
-    rows = library.arange(height).reshape(1, -1, 1) + down
-    columns = library.arange(width).reshape(1, 1, -1) + right
-    return padded[library.arange(count).reshape(-1, 1, 1), rows, columns].unsqueeze(1)
-
-
 def prepare(library, batch):
     """The step that is timed."""
     model = lenet(library.nn)
@@ -39,7 +30,7 @@ def prepare(library, batch):
 
     def step(number):
         rows = (library.arange(batch) + number * batch) % IMAGES
-        loss = library.nn.functional.cross_entropy(model(shifted(library, images[rows])), labels[rows])
+        loss = library.nn.functional.cross_entropy(model(images[rows]), labels[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
