@@ -1,4 +1,4 @@
-"""How long an epoch of LeNet-5 takes on each device and in PyTorch: the network and optimizer of examples/lenet_digits.py.
+"""How long an epoch of LeNet-5 takes on each device and in PyTorch: the network of examples/lenet_digits.py, with Adam.
 
     python benchmarks/lenet.py
     python benchmarks/lenet.py --devices cpu torch --threads 1 --rounds 5 --batch 100
