@@ -112,8 +112,9 @@ cdef int broad_weight_grad(
     int set,
 ) except -1:
     cdef Parts p
-    cdef Py_ssize_t images, first, n, item, i, group, parts, block, c, u, v, from_
+    cdef Py_ssize_t images, first, n, item, i, group, parts, block, u
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
+    cdef real *part
     p.places = g.out_height * g.out_width
     p.tiles = (g.out_channels + ROWS - 1) // ROWS
     # Neighbours in memory that one place of y meets: a whole row of the kernel, unless it is dilated.
@@ -159,13 +160,12 @@ cdef int broad_weight_grad(
                 )
         first += images
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
-        from_ = (item // g.out_channels * p.tiles * ROWS + item % g.out_channels) * p.runs * p.run
-        for c in range(g.channels):
-            for u in range(g.kernel_height):
-                for v in range(g.kernel_width):
-                    w[item, c, u, v] = sums[from_ + c + (
-                        (u * g.kernel_width + v) * p.run if g.column_dilation > 1 else u * p.run + v * g.channels
-                    )]
+        part = &sums[(item // g.out_channels * p.tiles * ROWS + item % g.out_channels) * p.runs * p.run]
+        for u in range(p.runs):  # channels are to come first again
+            transpose(
+                set, &w[item, 0, 0, 0] + u * (p.span // g.channels), taps, part + u * p.run, g.channels,
+                p.span // g.channels, g.channels,
+            )
     return 0
 
 
