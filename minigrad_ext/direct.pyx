@@ -90,6 +90,8 @@ cdef bint pack_weights(
                 memset(to, 0, b.channels * b.taps * ROWS * sizeof(real))
             if m.in_order:
                 transpose(m.set, to, ROWS, start + b.tap, m.w_out, rows, b.channels * b.taps)
+            elif m.w_out == 1 and b.taps == 1:
+                copy(m.set, to, ROWS, start + m.weight[b.tap], m.w_channel, b.channels, rows)
             else:
                 for c in range(b.channels):
                     for t in range(b.taps):
