@@ -52,12 +52,12 @@ def set_num_threads(n: int) -> None:
 
 @contextmanager
 def waiting_briefly() -> Iterator[None]:
-    """An OpenMP library that is loaded inside lets threads that have no work wait awake for a few milliseconds, and then
+    """An OpenMP library that is loaded inside lets threads without work wait awake for a few milliseconds, and then
     sleep, unless the environment says otherwise.
 
     Asleep, they take 50 to 500 microseconds to come back, and a convolution may be done by then: an epoch of LeNet took
-    twice as long. By default they stay awake for up to 20 milliseconds (GCC's library), in the way of other programs and
-    libraries.
+    twice as long. By default they stay awake for up to 20 milliseconds (GCC's library), in the way of other programs
+    and libraries.
     """
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         yield
