@@ -46,6 +46,7 @@ from minigrad_ext.layout cimport (
 cdef enum:
     PANEL = 192            # columns of a panel: places
     PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
+    MOST = 128             # tiles of outs that pass over a panel together: their sums should stay in the caches
     WIDE = 384             # places of a panel that is not packed, and
     AT_ONCE = 8            # tiles of outs that pass over it together
 
@@ -244,7 +245,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     there the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * PITCH + m.tiles * ROWS * PANEL
+    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * ROWS * PANEL
     cdef Block b
     cdef bint all_finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
@@ -304,8 +305,10 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
             places = images * m.grid_height * m.grid_width
             vectors = (places + LANES - 1) // LANES
             panels = (places + PANEL - 1) // PANEL
-            # Few panels: the units are shared out as well, though each part then packs the panel anew.
-            parts = max(1, min(units, (4 * threads + panels - 1) // panels)) if threads > 1 else 1
+            # Few panels, or many units: these are shared out as well, though each part then packs the panel anew.
+            parts = (units + MOST - 1) // MOST
+            if threads > 1:
+                parts = max(parts, min(units, (4 * threads + panels - 1) // panels))
             for item in prange(
                 panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
                 chunksize=max(1, panels * parts // (16 * threads)),

@@ -138,6 +138,16 @@ def test_float32_is_accurate(name: str, rung: str, bound: float, rng: np.random.
     assert np.linalg.norm((found - exact).ravel()) < bound * np.linalg.norm(exact.ravel())
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_more_channels_than_pass_over_a_panel_together(name: str, rng: np.random.Generator) -> None:
+    g = geometry((2, 3, 6, 7), (1100, 3, 2, 3), padding=1)
+    arrays = operands(name, g, integers(rng, np.float32))
+    with use("loops"):
+        expected = getattr(CPU, name)(*arrays, g)
+    with use("direct"):
+        np.testing.assert_array_equal(getattr(CPU, name)(*arrays, g), expected)
+
+
 # --- threads -------------------------------------------------------------------------------------------------
 
 SHARED_OUT = [  # big enough for several threads, and for all ways that the rungs have
