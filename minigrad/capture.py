@@ -3,7 +3,7 @@
 In the end a step, forward, backward and update, is a list of primitives of a device. For tiny tensors the way to it,
 through Functions, graph and walk, takes most of the time; the list alone computes the same, to the last bit.
 
-*When is a list the whole truth?* Not if Python goes another way or takes another number at each step: a branch, a
+*The list is the whole truth* unless Python goes another way or takes another number at each step: a branch, a
 counter, random numbers. So steps run as usual, and each leaves its list, until two in a row agree in every call and
 every constant.
 """
