@@ -40,7 +40,7 @@ from libc.string cimport memset
 from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.instructions cimport copy, finite, real, tile, transpose
 from minigrad_ext.layout cimport (
-    FEW, LANES, ROWS, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, point, prepare, table_size
+    COLUMNS, FEW, LANES, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, point, prepare, table_size
 )
 
 cdef enum:
@@ -72,8 +72,8 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
 cdef bint pack_weights(
     const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
 ) noexcept nogil:
-    """The weights of each unit of ROWS outs as an array (terms, ROWS), in the order of the blocks; rows without an out
-    are 0. Returns whether all are finite."""
+    """The weights of each unit of outs as an array (terms, unit), in the order of the blocks; rows without an out are 0.
+    Returns whether all are finite."""
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, t
     cdef bint all_finite = True
     cdef real *to
@@ -83,23 +83,23 @@ cdef bint pack_weights(
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
         for unit in range(first_unit, last_unit):
-            out = unit % m.tiles * ROWS
-            rows = min(ROWS, m.outs - out)
+            out = unit % m.tiles * m.unit
+            rows = min(m.unit, m.outs - out)
             start = w + unit // m.tiles * m.w_group + out * m.w_out + b.channel * m.w_channel
-            to = packed + (unit * terms + done) * ROWS
-            if rows < ROWS:
-                memset(to, 0, b.channels * b.taps * ROWS * sizeof(real))
+            to = packed + (unit * terms + done) * m.unit
+            if rows < m.unit:
+                memset(to, 0, b.channels * b.taps * m.unit * sizeof(real))
             if m.in_order:
-                transpose(m.set, to, ROWS, start + b.tap, m.w_out, rows, b.channels * b.taps)
+                transpose(m.set, to, m.unit, start + b.tap, m.w_out, rows, b.channels * b.taps)
             elif m.w_out == 1 and b.taps == 1:
-                copy(m.set, to, ROWS, start + m.weight[b.tap], m.w_channel, b.channels, rows)
+                copy(m.set, to, m.unit, start + m.weight[b.tap], m.w_channel, b.channels, rows)
             else:
                 for c in range(b.channels):
                     for t in range(b.taps):
                         from_ = start + c * m.w_channel + m.weight[b.tap + t]
                         for a in range(rows):
-                            to[(c * b.taps + t) * ROWS + a] = from_[a * m.w_out]
-            all_finite &= finite(m.set, to, b.channels * b.taps * ROWS)
+                            to[(c * b.taps + t) * m.unit + a] = from_[a * m.w_out]
+            all_finite &= finite(m.set, to, b.channels * b.taps * m.unit)
         done += b.channels * b.taps
     return all_finite
 
@@ -177,37 +177,40 @@ cdef void packed_panel(
     const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t start, Py_ssize_t stop,
     Py_ssize_t unit, Py_ssize_t last_unit, const Py_ssize_t *offset, real *panel,
 ) noexcept nogil:
-    """The result at places start ... stop - 1, for some units: tiles of ROWS outs, those of all groups in a row."""
+    """The result at places start ... stop - 1, for some units: those of all groups in a row."""
     cdef Segment segments[PANEL]
     cdef Py_ssize_t count = find_segments(m, start, stop, segments)
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
     # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
     cdef bint straight = (
-        m.outs % ROWS == 0 and (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
+        m.outs % m.unit == 0 and (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
         and m.out_column == 1 and m.out_row == m.grid_width
     )
     cdef real *result = panel + TERMS * PITCH
     cdef real *to
-    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k
+    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k, q, stripe = COLUMNS * 4 // <Py_ssize_t>sizeof(real)
     cdef const Segment *s
     cdef Block b
     while unit < last_unit:
         group = unit // m.tiles
         end = min(last_unit, (group + 1) * m.tiles)
-        first = unit % m.tiles * ROWS
-        outs = min(m.outs, (end - group * m.tiles) * ROWS) - first
+        first = unit % m.tiles * m.unit
+        outs = min(m.outs, (end - group * m.tiles) * m.unit) - first
         if straight:
             result = place(m, out, segments[0].n, group * m.outs + first, segments[0].i, segments[0].j)
         done = 0
         memset(&b, 0, sizeof(b))
         while next_block(m, &b):
             pack_panel(m, layout, group, &b, segments, count, panel)
-            for u in range(unit, end):
-                tile(
-                    m.set, packed + (u * terms + done) * ROWS, panel, offset, b.channels * b.taps,
-                    result + (u - unit) * ROWS * pitch, pitch, min(ROWS, outs - (u - unit) * ROWS), stop - start,
-                    done == 0,
-                )
+            q = 0
+            while q < stop - start:
+                for u in range(unit, end):
+                    tile(
+                        m.set, packed + (u * terms + done) * m.unit, panel + q, offset, b.channels * b.taps,
+                        result + (u - unit) * m.unit * pitch + q, pitch, min(m.unit, outs - (u - unit) * m.unit),
+                        min(stripe, stop - start - q), done == 0,
+                    )
+                q += stripe
             done += b.channels * b.taps
         for k in range(0 if straight else count):
             s = segments + k
@@ -222,17 +225,22 @@ cdef void wide_panel(
 ) noexcept nogil:
     """Part of the result of some outs of one group of one image, from place (i, j) on: what lies between its rows is
     computed, too."""
-    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * ROWS
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * ROWS, m.outs - first)
+    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * m.unit
+    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * m.unit, m.outs - first)
+    cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe = COLUMNS * 4 // <Py_ssize_t>sizeof(real)
     layout += image * m.channels * m.plane + i * m.pitch + j
-    packed += (group * m.tiles + first_tile) * terms * ROWS
+    packed += (group * m.tiles + first_tile) * terms * m.unit
     while done < terms:
         size = min(TERMS, terms - done)
-        for u in range((outs + ROWS - 1) // ROWS):
-            tile(
-                m.set, packed + (u * terms + done) * ROWS, layout, offset + done, size, result + u * ROWS * WIDE, WIDE,
-                min(ROWS, outs - u * ROWS), (rows - 1) * m.pitch + columns, done == 0,
-            )
+        q = 0
+        while q < places:
+            for u in range((outs + m.unit - 1) // m.unit):
+                tile(
+                    m.set, packed + (u * terms + done) * m.unit, layout + q, offset + done, size,
+                    result + u * m.unit * WIDE + q, WIDE, min(m.unit, outs - u * m.unit), min(stripe, places - q),
+                    done == 0,
+                )
+            q += stripe
         done += size
     for a in range(outs):
         write_out(
@@ -245,7 +253,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     there the equation has no product at all, and here 0 times infinity left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = AT_ONCE * ROWS * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * ROWS * PANEL
+    cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
     cdef Block b
     cdef bint all_finite = True
     if m.batch * units * m.grid_height * m.grid_width == 0:
@@ -257,7 +265,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     dtype = np.dtype(np.float32 if real is float else np.float64)
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
     cdef real[::1] laid = empty((1 if m.flat else images * image + SLACK,), dtype)
-    cdef real[::1] packed = empty((units * terms * ROWS,), dtype)
+    cdef real[::1] packed = empty((units * terms * m.unit,), dtype)
     cdef real[::1] scratch = empty((threads * private,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]

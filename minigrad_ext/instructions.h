@@ -36,8 +36,10 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #define BYTES 16
 #ifdef __aarch64__
 #define ROWS 8
+#define VECTORS 3
 #else
-#define ROWS 4
+#define ROWS 6
+#define VECTORS 2
 #endif
 #include "kernels.h"
 #undef REAL
@@ -50,12 +52,14 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #undef NAME
 #undef BYTES
 #undef ROWS
+#undef VECTORS
 
 #ifdef SEVERAL_SETS
 
 BEGIN("avx2,fma")
 #define BYTES 32
-#define ROWS 4
+#define ROWS 6
+#define VECTORS 2
 #define REAL float
 #define SINGLE
 #define NAME(f) f##_float_avx2
@@ -70,11 +74,13 @@ BEGIN("avx2,fma")
 #undef NAME
 #undef BYTES
 #undef ROWS
+#undef VECTORS
 END
 
 BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #define BYTES 64
 #define ROWS 8
+#define VECTORS 3
 #define REAL float
 #define SINGLE
 #define NAME(f) f##_float_avx512
@@ -89,6 +95,7 @@ BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #undef NAME
 #undef BYTES
 #undef ROWS
+#undef VECTORS
 END
 
 #endif
@@ -115,6 +122,8 @@ static inline int has_instructions(int set)
 #define CHOOSE(f, type, set, ...) f##_##type##_baseline(__VA_ARGS__)
 #endif
 
+#define tile_rows(set) CHOOSE(rows, float, set, )
+#define tile_vectors(set) CHOOSE(vectors, float, set, )
 #define tile_float(set, ...) CHOOSE(tile, float, set, __VA_ARGS__)
 #define tile_double(set, ...) CHOOSE(tile, double, set, __VA_ARGS__)
 #define dot_float(set, ...) CHOOSE(dot, float, set, __VA_ARGS__)

@@ -7,6 +7,8 @@ ctypedef fused real:
 cdef extern from "instructions.h" nogil:
     int BASELINE, AVX2, AVX512
     bint has_instructions(int set)
+    Py_ssize_t tile_rows(int set)      # the shape of a tile; a vector has fewer lanes of double
+    Py_ssize_t tile_vectors(int set)
     void tile_float(int set, const float *w, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, float *out,
                     Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
     void tile_double(int set, const double *w, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, double

@@ -7,4 +7,5 @@
 #undef LANES
 #undef INLINE
 #undef UNROLL
+#undef UNROLL_TWICE
 #undef VECTOR

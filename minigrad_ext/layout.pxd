@@ -4,10 +4,9 @@ a distance in memory. Shared by direct.pyx, which explains both words, and weigh
 from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, Run, meet
-from minigrad_ext.instructions cimport copy, pick, real
+from minigrad_ext.instructions cimport copy, pick, real, tile_rows
 
 cdef enum:
-    ROWS = 8               # rows of a tile: output channels
     COLUMNS = 48           # its columns, of which it does so many at a time
     LANES = 16             # columns come in multiples of this
     TERMS = 128            # of the sum, in a block
@@ -36,7 +35,7 @@ cdef struct Correlation:
     Py_ssize_t *column_number                             # and the column of v is
     Py_ssize_t row_kinds, column_kinds
     Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind; distances of rows, channels
-    Py_ssize_t tiles                                      # of ROWS outs, per group
+    Py_ssize_t unit, tiles                                # outs in the rows of a tile; such units of outs, per group
     bint in_order                                         # channels and taps follow each other in w as they are counted
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
@@ -77,7 +76,8 @@ cdef inline Py_ssize_t extent(
 cdef inline void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t u, v, k
-    m.tiles = (m.outs + ROWS - 1) // ROWS
+    m.unit = tile_rows(m.set)
+    m.tiles = (m.outs + m.unit - 1) // m.unit
     m.turned = False
     m.flat = m.outs > FEW and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1

@@ -4,7 +4,8 @@
 
        REAL       float or double
        BYTES      the size of a vector register; LANES numbers fit into one
-       ROWS       rows of `tile` that are computed at once: as many as keep the sums in registers
+       ROWS       the rows of a tile,
+       VECTORS    and its columns, in vectors: as many as keep the sums in registers
        NAME(f)    the name of f for this instruction set and type
 
    The vectors are GCC's and clang's "vector extensions": arithmetic on whole registers, written as on numbers. For
@@ -17,11 +18,15 @@
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
-#define UNROLL_TWICE _Pragma("GCC unroll 2")
 #else
 typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define INLINE static __forceinline
 #define UNROLL
+#endif
+
+#if defined(__GNUC__) && ROWS == 8
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#else  /* 16 registers are too few: the compiler would load early, and keep sums in memory */
 #define UNROLL_TWICE
 #endif
 
@@ -51,31 +56,34 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
         }
 }
 
-/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= 8,  q < columns
+/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= ROWS, q < columns
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate
-   for it. w is an array (terms, 8), whatever the number of rows. Columns are done in whole vectors, and rows 1, 2, 4, 6
-   or 8 at once: x must be readable up to the next multiple of LANES, out writable up to that and to row 8. */
+   for it. w is an array (terms, ROWS), whatever the number of rows. Columns are done in whole vectors, and rows 1, 2, 4,
+   6 or 8 at once: x must be readable up to the next multiple of LANES, out writable up to that and to row ROWS. */
 static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
 {
-    for (ptrdiff_t a = 0; a < rows; a += ROWS) {
-        const ptrdiff_t height = rows - a < ROWS ? rows - a : ROWS;
-        for (ptrdiff_t q = 0; q < columns; q += 3 * LANES) {
-            const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES;
-#define BLOCK(rows, vectors) \
-    NAME(block)(w + a, 8, 1, x + q, offset, terms, out + a * out_row + q, out_row, fresh, rows, vectors)
-#define BLOCKS(rows) (vectors > 2 ? BLOCK(rows, 3) : vectors > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
-            if (height > 6) BLOCKS(ROWS);
-            else if (height > 4) BLOCKS(6);
-            else if (height > 2) BLOCKS(4);
-            else if (height > 1) BLOCKS(2);
-            else BLOCKS(1);
+#define BLOCK(rows, vectors) NAME(block)(w, ROWS, 1, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
+#define BLOCKS(rows, most) \
+    for (ptrdiff_t q = 0; q < columns; q += (most) * LANES) { \
+        const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES; \
+        if ((most) > 2 && vectors > 2) BLOCK(rows, 3); \
+        else if (vectors > 1) BLOCK(rows, 2); \
+        else BLOCK(rows, 1); \
+    }
+    if (rows > 6) BLOCKS(ROWS, VECTORS)
+    else if (rows > 4) BLOCKS(6, VECTORS)
+    else if (rows > 2) BLOCKS(4, 3)
+    else if (rows > 1) BLOCKS(2, 3)
+    else BLOCKS(1, 3)
 #undef BLOCK
 #undef BLOCKS
-        }
-    }
 }
+
+/* The shape of a tile: rows, and columns in vectors. */
+static inline ptrdiff_t NAME(rows)(void) { return ROWS; }
+static inline ptrdiff_t NAME(vectors)(void) { return VECTORS; }
 
 /* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are
    read and written. */
@@ -158,15 +166,15 @@ static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, 
 /* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */
 static inline double NAME(multiply_adds)(ptrdiff_t count)
 {
-    VECTOR sum[ROWS][3];
+    VECTOR sum[ROWS][VECTORS];
     const VECTOR factor = (VECTOR){0} + (REAL)0.999;
     for (int a = 0; a < ROWS; a++)
-        for (int b = 0; b < 3; b++) sum[a][b] = (VECTOR){0} + (REAL)(3 * a + b);
+        for (int b = 0; b < VECTORS; b++) sum[a][b] = (VECTOR){0} + (REAL)(VECTORS * a + b);
     for (ptrdiff_t k = 0; k < count; k++)
         UNROLL for (int a = 0; a < ROWS; a++)
-            UNROLL for (int b = 0; b < 3; b++) sum[a][b] = sum[a][b] * factor + factor;
+            UNROLL for (int b = 0; b < VECTORS; b++) sum[a][b] = sum[a][b] * factor + factor;
     volatile REAL used = 0;  /* else the compiler would see that nobody reads them */
     for (int a = 0; a < ROWS; a++)
-        for (int b = 0; b < 3; b++) used += *(const REAL *)&sum[a][b];
-    return 2.0 * ROWS * 3 * LANES * count;
+        for (int b = 0; b < VECTORS; b++) used += *(const REAL *)&sum[a][b];
+    return 2.0 * ROWS * VECTORS * LANES * count;
 }

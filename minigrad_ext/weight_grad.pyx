@@ -23,9 +23,9 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, dot, finite, real, tile, transpose
+from minigrad_ext.instructions cimport copy, dot, finite, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, ROWS, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, table_size
+    COLUMNS, LANES, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, table_size
 )
 
 cdef enum:
@@ -33,7 +33,7 @@ cdef enum:
 
 
 cdef struct Parts:
-    Py_ssize_t tiles, runs, run, blocks, span  # see conv2d_weight_grad
+    Py_ssize_t unit, tiles, runs, run, blocks, span  # see conv2d_weight_grad
     Py_ssize_t height, width, image, places    # of x with channels last; numbers per image and group; places of y
 
 
@@ -56,13 +56,13 @@ cdef void lay_out_x(const Geometry *g, const Parts *p, const real *x, real *imag
 
 
 cdef void lay_out_y(const Geometry *g, const Parts *p, const real *y, real *rows, int set) noexcept nogil:
-    """One group of one image of y as an array (tiles, places, ROWS)."""
+    """One group of one image of y as an array (tiles, places, unit)."""
     cdef Py_ssize_t u
     for u in range(p.tiles):
         transpose(
-            set, rows, ROWS, y + u * ROWS * p.places, p.places, min(ROWS, g.out_channels - u * ROWS), p.places
+            set, rows, p.unit, y + u * p.unit * p.places, p.places, min(p.unit, g.out_channels - u * p.unit), p.places
         )
-        rows += p.places * ROWS
+        rows += p.places * p.unit
 
 
 cdef void add_products(
@@ -83,9 +83,9 @@ cdef void add_products(
         size = min(TERMS, p.places - q)
         for u in range(first_tile, last_tile):
             tile(
-                set, rows + (u * p.places + q) * ROWS, image + start, offset + q, size,
-                sums + (u * ROWS * p.runs + run) * p.run + start, p.runs * p.run,
-                min(ROWS, g.out_channels - u * ROWS), stop - start, fresh and q == 0,
+                set, rows + (u * p.places + q) * p.unit, image + start, offset + q, size,
+                sums + (u * p.unit * p.runs + run) * p.run + start, p.runs * p.run,
+                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and q == 0,
             )
         q += size
 
@@ -116,7 +116,8 @@ cdef int broad_weight_grad(
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
     cdef real *part
     p.places = g.out_height * g.out_width
-    p.tiles = (g.out_channels + ROWS - 1) // ROWS
+    p.unit = tile_rows(set)
+    p.tiles = (g.out_channels + p.unit - 1) // p.unit
     # Neighbours in memory that one place of y meets: a whole row of the kernel, unless it is dilated.
     p.span = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
     p.runs = taps if g.column_dilation > 1 else g.kernel_height
@@ -126,13 +127,13 @@ cdef int broad_weight_grad(
     p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
     p.image = p.height * p.width * g.channels
     images = max(1, min(g.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(
-        1, g.groups * (p.image + p.tiles * p.places * ROWS))))
+        1, g.groups * (p.image + p.tiles * p.places * p.unit))))
     parts = max(1, min(p.tiles, (8 * threads + g.groups * p.runs * p.blocks - 1) // (g.groups * p.runs * p.blocks)))
     parts = parts if threads > 1 else 1
     dtype = np.dtype(np.float32 if real is float else np.float64)
     cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
-    cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * ROWS,), dtype)
-    cdef real[::1] sums = empty((g.groups * p.tiles * ROWS * p.runs * p.run,), dtype)
+    cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * p.unit,), dtype)
+    cdef real[::1] sums = empty((g.groups * p.tiles * p.unit * p.runs * p.run,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
@@ -144,7 +145,7 @@ cdef int broad_weight_grad(
             group = item % g.groups
             lay_out_x(g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
             lay_out_y(
-                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * ROWS], set
+                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * p.unit], set
             )
         for item in prange(
             g.groups * p.runs * p.blocks * parts, nogil=True, schedule="dynamic", num_threads=threads
@@ -154,13 +155,13 @@ cdef int broad_weight_grad(
             for i in range(images):
                 n = i * g.groups + group
                 add_products(
-                    g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * ROWS], &offset[0],
-                    &sums[group * p.tiles * ROWS * p.runs * p.run], block, item % parts * p.tiles // parts,
+                    g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * p.unit], &offset[0],
+                    &sums[group * p.tiles * p.unit * p.runs * p.run], block, item % parts * p.tiles // parts,
                     (item % parts + 1) * p.tiles // parts, first + i == 0, set,
                 )
         first += images
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
-        part = &sums[(item // g.out_channels * p.tiles * ROWS + item % g.out_channels) * p.runs * p.run]
+        part = &sums[(item // g.out_channels * p.tiles * p.unit + item % g.out_channels) * p.runs * p.run]
         for u in range(p.runs):  # channels are to come first again
             transpose(
                 set, &w[item, 0, 0, 0] + u * (p.span // g.channels), taps, part + u * p.run, g.channels,

@@ -68,6 +68,7 @@ cdef extern from *:
 cdef extern from "instructions.h" nogil:
     const Py_ssize_t SEGMENT, TERMS
     Py_ssize_t lanes_float(int set)
+    Py_ssize_t tile_vectors(int set)
     void transform_x(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
                      Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
                      Py_ssize_t out_tile, Py_ssize_t out_plane)
@@ -143,12 +144,12 @@ cdef Map settle_map(const Geometry *g, geometry, int set) except *:
 
 
 cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
-    """Cuts y into tiles, and `channels` into panels: of three vectors if that leaves no remainder, else of two."""
+    """Cuts y into tiles, and `channels` into panels: of three vectors if a tile takes them and no remainder is left, else of two."""
     cdef Py_ssize_t vectors = (channels + m.lanes - 1) // m.lanes
     m.across = (m.y.width + 3) // 4
     m.image = (m.y.height + 3) // 4 * m.across
     m.tiles = batch * m.image
-    m.vectors = 3 if vectors % 3 == 0 else min(2, vectors)
+    m.vectors = 3 if vectors % 3 == 0 and tile_vectors(m.set) == 3 else min(2, vectors)
     m.panel = m.vectors * m.lanes
     m.panels = (vectors + m.vectors - 1) // m.vectors
 
