@@ -151,16 +151,94 @@ static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
     return rest == 0;
 }
 
+/* --- rows to columns ---------------------------------------------------------------------------------------------- */
+
+#if defined(SINGLE) && defined(__GNUC__)
+
+#if BYTES == 64
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), \
+                  f(8, s), f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#elif BYTES == 32
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#else
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#endif
+
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int NAME(places) __attribute__((vector_size(BYTES)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
+#endif
+
+/* In each pair of rows i, i + s the blocks of s numbers beside the diagonal change places: of two rows, one after the
+   other in the mind of SHUFFLE, the first gets those that UPPER names, and the second those of LOWER. */
+#define UPPER(j, s) ((j) & (s) ? (j) - (s) + BYTES / 4 : (j))
+#define LOWER(j, s) ((j) & (s) ? (j) + BYTES / 4 : (j) + (s))
+#define EXCHANGE(s) \
+    UNROLL for (int i = 0; i < LANES; i++) \
+        if (!(i & s)) { \
+            const VECTOR first = a[i], second = a[i + s]; \
+            a[i] = SHUFFLE(first, second, ALL(UPPER, s)); \
+            a[i + s] = SHUFFLE(first, second, ALL(LOWER, s)); \
+        }
+
+/* Transposes a square of LANES x LANES numbers: blocks of 1 x 1 in squares of 2 x 2, blocks of 2 x 2 in ... */
+INLINE void NAME(turn)(VECTOR *a)
+{
+    EXCHANGE(1)
+    EXCHANGE(2)
+#if BYTES > 16
+    EXCHANGE(4)
+#endif
+#if BYTES > 32
+    EXCHANGE(8)
+#endif
+}
+
+#undef ALL
+#undef SHUFFLE
+#undef UPPER
+#undef LOWER
+#undef EXCHANGE
+
+/* Of `transpose`, `rows` <= LANES rows, a multiple of LANES columns; there are `more` columns behind them. */
+INLINE void NAME(turn_rows)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
+                            ptrdiff_t columns, ptrdiff_t more)
+{
+    for (ptrdiff_t j = 0; j < columns; j += LANES) {
+        VECTOR square[LANES];
+        UNROLL for (int b = 0; b < LANES; b++)
+            square[b] = b < rows ? *(const VECTOR *)(x + b * x_row + j) : (VECTOR){0};
+        NAME(turn)(square);
+        UNROLL for (int b = 0; b < LANES; b++, out += out_row)
+            /* Whole vectors, where what is too much is still to be written. */
+            if (rows == LANES || (out_row == rows && (columns - j - b + more) * rows >= LANES))
+                *(VECTOR *)out = square[b];
+            else
+                for (ptrdiff_t a = 0; a < rows; a++) out[a] = square[b][a];
+    }
+}
+
+#else
+
+INLINE void NAME(turn)(VECTOR *a) { (void)a; }  /* of 1 x 1 */
+
+#endif
+
 /* out[j, a] = x[a, j]  for a < rows and j < columns;  arrays (columns, out_row) and (rows, x_row). */
 static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
                             ptrdiff_t columns)
 {
-    ptrdiff_t a = 0;
-    for (; a + 8 <= rows; a += 8, out += 8, x += 8 * x_row)
-        for (ptrdiff_t j = 0; j < columns; j++)
-            UNROLL for (int b = 0; b < 8; b++) out[j * out_row + b] = x[b * x_row + j];
-    for (; a < rows; a++, out++, x += x_row)
-        for (ptrdiff_t j = 0; j < columns; j++) out[j * out_row] = x[j];
+    ptrdiff_t done = 0;
+#if defined(SINGLE) && defined(__GNUC__)
+    done = columns / LANES * LANES;
+    for (ptrdiff_t a = 0; a < rows; a += LANES)
+        NAME(turn_rows)(out + a, out_row, x + a * x_row, x_row, rows - a < LANES ? rows - a : LANES, done,
+                        columns - done);
+#endif
+    for (ptrdiff_t j = done; j < columns; j++)
+        for (ptrdiff_t a = 0; a < rows; a++) out[j * out_row + a] = x[a * x_row + j];
 }
 
 /* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */

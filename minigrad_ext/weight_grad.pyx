@@ -30,6 +30,7 @@ from minigrad_ext.layout cimport (
 
 cdef enum:
     NARROW = 8             # channels * kernel width for which they do not make a good tile
+    PACKED = 4             # units of outs from which on it pays to copy what they meet side by side
 
 
 cdef struct Parts:
@@ -67,23 +68,30 @@ cdef void lay_out_y(const Geometry *g, const Parts *p, const real *y, real *rows
 
 cdef void add_products(
     const Geometry *g, const Parts *p, const real *image, const real *rows, const Py_ssize_t *offset, real *sums,
-    Py_ssize_t block, Py_ssize_t first_tile, Py_ssize_t last_tile, bint fresh, int set,
+    Py_ssize_t block, Py_ssize_t first_tile, Py_ssize_t last_tile, bint fresh, const Py_ssize_t *at, real *panel,
+    int set,
 ) noexcept nogil:
     """sums[o, run, ...] += what one group of one image contributes to a block of columns, for some tiles of o"""
     cdef Py_ssize_t run = block // p.blocks, part = block % p.blocks, vectors = p.run // LANES
     cdef Py_ssize_t start = part * vectors // p.blocks * LANES, stop = (part + 1) * vectors // p.blocks * LANES
-    cdef Py_ssize_t q, u, size
+    cdef Py_ssize_t q, u, k, size
+    cdef bint packed = last_tile - first_tile >= PACKED
     if p.span == g.channels:  # a run for each tap
         image += run // g.kernel_width * g.row_dilation * p.width * g.channels
         image += run % g.kernel_width * g.column_dilation * g.channels
     else:  # a run for each row of the kernel
         image += run * g.row_dilation * p.width * g.channels
+    image += start
     q = 0
     while q < p.places:
         size = min(TERMS, p.places - q)
+        if packed:
+            for k in range(size):
+                copy(set, panel + k * COLUMNS, 0, image + offset[q + k], 0, 1, stop - start)
         for u in range(first_tile, last_tile):
             tile(
-                set, rows + (u * p.places + q) * p.unit, image + start, offset + q, size,
+                set, rows + (u * p.places + q) * p.unit,
+                panel if packed else image, at if packed else offset + q, size,
                 sums + (u * p.unit * p.runs + run) * p.run + start, p.runs * p.run,
                 min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and q == 0,
             )
@@ -134,7 +142,8 @@ cdef int broad_weight_grad(
     cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
     cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * p.unit,), dtype)
     cdef real[::1] sums = empty((g.groups * p.tiles * p.unit * p.runs * p.run,), dtype)
-    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
+    cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
+    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp), at = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
     first = 0
@@ -157,7 +166,8 @@ cdef int broad_weight_grad(
                 add_products(
                     g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * p.unit], &offset[0],
                     &sums[group * p.tiles * p.unit * p.runs * p.run], block, item % parts * p.tiles // parts,
-                    (item % parts + 1) * p.tiles // parts, first + i == 0, set,
+                    (item % parts + 1) * p.tiles // parts, first + i == 0, &at[0],
+                    &panels[threadid() * TERMS * COLUMNS], set,
                 )
         first += images
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):

@@ -90,42 +90,6 @@ INLINE void NAME(twice)(void (*once)(VECTOR *, const VECTOR *), const int from, 
 
 /* --- channels first to channels last and back --------------------------------------------------------------------- */
 
-#ifdef __GNUC__
-#if BYTES == 64
-#define LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif BYTES == 32
-#define LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#else
-#define LOW 0, 4, 1, 5
-#define HIGH 2, 6, 3, 7
-#endif
-#endif
-
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#elif defined(__GNUC__)
-typedef int NAME(places) __attribute__((vector_size(BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
-#else
-#define SHUFFLE(a, b, ...) (a)  /* a square of 1 x 1 numbers is never shuffled */
-#endif
-
-/* Transposes a square of LANES x LANES numbers as one shuffles cards: the upper half and the lower are interleaved,
-   log2(LANES) times. */
-INLINE void NAME(turn)(VECTOR *a)
-{
-    VECTOR b[16];
-    UNROLL for (int step = 1; step < LANES; step *= 2) {
-        UNROLL for (int i = 0; i < LANES / 2; i++) {
-            b[2 * i] = SHUFFLE(a[i], a[i + LANES / 2], LOW);
-            b[2 * i + 1] = SHUFFLE(a[i], a[i + LANES / 2], HIGH);
-        }
-        UNROLL for (int i = 0; i < LANES; i++) a[i] = b[i];
-    }
-}
-
 /* out[k, c] = x[c * plane + k]  for k < size and c < channels, 0 for channels <= c < LANES;  out is an array (size,
    LANES) that is writable up to the next multiple of LANES rows. May read more of x, but nothing from `end` on. */
 INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdiff_t channels, ptrdiff_t size,
@@ -309,6 +273,3 @@ static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 #undef G_Q
 #undef P
 #undef Q
-#undef LOW
-#undef HIGH
-#undef SHUFFLE
