@@ -149,7 +149,7 @@ cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
     m.across = (m.y.width + 3) // 4
     m.image = (m.y.height + 3) // 4 * m.across
     m.tiles = batch * m.image
-    m.vectors = 3 if vectors % 3 == 0 and tile_vectors(m.set) == 3 else min(2, vectors)
+    m.vectors = 3 if vectors % 3 == 0 and tile_vectors(m.set) == 3 else max(1, min(2, vectors))
     m.panel = m.vectors * m.lanes
     m.panels = (vectors + m.vectors - 1) // m.vectors
 
