@@ -49,6 +49,7 @@ cdef enum:
     MOST = 128             # tiles of outs that pass over a panel together: their sums should stay in the caches
     WIDE = 384             # places of a panel that is not packed, and
     AT_ONCE = 8            # tiles of outs that pass over it together
+    SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
 
 # --- blocks of terms -----------------------------------------------------------------------------------------
@@ -223,12 +224,12 @@ cdef void wide_panel(
     const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t image, Py_ssize_t i,
     Py_ssize_t rows, Py_ssize_t j, Py_ssize_t columns, Py_ssize_t first_tile, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
-    """Part of the result of some outs of one group of one image, from place (i, j) on: what lies between its rows is
-    computed, too."""
+    """Part of the result of some outs of one group of one image, from place (i, j) on, given the image's layout. What
+    lies between the rows is computed, too."""
     cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * m.unit
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * m.unit, m.outs - first)
     cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe = COLUMNS * 4 // <Py_ssize_t>sizeof(real)
-    layout += image * m.channels * m.plane + i * m.pitch + j
+    layout += i * m.pitch + j
     packed += (group * m.tiles + first_tile) * terms * m.unit
     while done < terms:
         size = min(TERMS, terms - done)
@@ -248,18 +249,137 @@ cdef void wide_panel(
         )
 
 
-cdef int correlate(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
-    """Fills `out`; returns whether it is right. It is not where the zeros of a border met weights that are not finite:
-    there the equation has no product at all, and here 0 times infinity left a NaN."""
-    cdef Py_ssize_t units = m.groups * m.tiles, terms = m.channels * m.rows * m.columns, image, images, first
-    cdef Py_ssize_t places, vectors, panels, parts, item, p, k, down, rows, across, columns
-    cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
+cdef struct Cut:  # of the grid, into panels that are not packed
+    Py_ssize_t rows, columns, down, across, panels, parts
+
+
+cdef inline Cut cut_grid(const Correlation *m) noexcept nogil:
+    cdef Cut c
+    c.rows = min(m.grid_height, max(1, WIDE // m.pitch))
+    c.columns = min(m.grid_width, WIDE)
+    c.down = (m.grid_height + c.rows - 1) // c.rows
+    c.across = (m.grid_width + c.columns - 1) // c.columns
+    c.panels = c.down * c.across
+    c.parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
+    return c
+
+
+cdef inline void cut_panel(
+    const Correlation *m, const Cut *c, const real *layout, const real *packed, real *out, Py_ssize_t image,
+    Py_ssize_t panel, Py_ssize_t part, const Py_ssize_t *offset, real *result,
+) noexcept nogil:
+    cdef Py_ssize_t i = panel // c.across * c.rows, j = panel % c.across * c.columns
+    wide_panel(
+        m, layout, packed, out, image, i, min(c.rows, m.grid_height - i), j, min(c.columns, m.grid_width - j),
+        part * AT_ONCE, offset, result,
+    )
+
+
+# --- correlations --------------------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
+    return m.channels * m.rows * m.columns
+
+
+cdef inline bint nothing_to_add(const Correlation *m) noexcept nogil:
+    """Whether no tap, or no channel, meets the places of m, or there are none."""
+    return count_terms(m) * m.grid_height * m.grid_width == 0
+
+
+cdef void zero_out(const Correlation *m, real *out, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    """Some planes of the result."""
+    cdef Py_ssize_t a, i, j
+    for a in range(first, last):
+        for i in range(m.grid_height):
+            for j in range(m.grid_width):
+                out[a * m.out_plane + m.out_first + i * m.out_row + j * m.out_column] = 0
+
+
+cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
+    """Where in the layout of an image each term begins."""
+    cdef Py_ssize_t k
     cdef Block b
+    memset(&b, 0, sizeof(b))
+    while next_block(m, &b):
+        for k in range(b.channels * b.taps):
+            offset[0] = (b.channel + k // b.taps) * m.plane + m.tap[b.tap + k % b.taps]
+            offset += 1
+
+
+cdef bint correlate(
+    Correlation *m, Py_ssize_t kinds, const real *source, const real *w, real *out, int threads
+) except? False:
+    """Fills `out`, by one correlation for each kind of places; returns whether it is right. It is not where the zeros of
+    a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity left a
+    NaN."""
+    cdef Py_ssize_t size = 0, k
+    cdef bint right = True, wide = True
+    for k in range(kinds):
+        size = max(size, layout_size(m + k) // m.groups)
+        wide &= m[k].wide
+    if wide and size <= SMALL // <Py_ssize_t>sizeof(real) and m.batch * m.groups >= 2 * threads:
+        return image_by_image(m, kinds, size, source, w, out, threads)
+    for k in range(kinds):
+        right &= kind_by_kind(m + k, source, w, out, threads)
+    return right
+
+
+cdef bint image_by_image(
+    Correlation *m, Py_ssize_t kinds, Py_ssize_t size, const real *source, const real *w, real *out, int threads
+) except? False:
+    """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
+    reads and writes stays in its caches. Panels are not packed."""
+    cdef Py_ssize_t units = m.groups * m.tiles, terms = 0, item, k, private = size + SLACK + AT_ONCE * m.unit * WIDE
+    cdef bint all_finite = True, border = False
+    cdef Py_ssize_t[::1] start = np.empty(kinds, np.intp)
+    for k in range(kinds):
+        start[k] = terms
+        terms += count_terms(m + k)
+        border |= m[k].border
+    dtype = np.dtype(np.float32 if real is float else np.float64)
+    cdef real[::1] packed = empty((max(1, units * terms * m.unit),), dtype)
+    cdef real[::1] scratch = empty((threads * private,), dtype)
+    cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
+    for k in range(kinds):
+        find_offsets(m + k, &offset[0] + start[k])
+        all_finite &= pack_weights(m + k, w, 0, units, &packed[0] + start[k] * units * m.unit)
+    for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
+                       chunksize=max(1, m.batch * m.groups // (16 * threads))):
+        for k in range(kinds):
+            one_image(
+                m + k, source, &packed[0] + start[k] * units * m.unit, out, item, &offset[0] + start[k],
+                &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK,
+            )
+    return all_finite or not border
+
+
+cdef void one_image(
+    const Correlation *m, const real *source, const real *packed, real *out, Py_ssize_t image,
+    const Py_ssize_t *offset, real *layout, real *result,
+) noexcept nogil:
+    cdef Cut c
+    cdef Py_ssize_t k
+    if nothing_to_add(m):
+        zero_out(m, out, image * m.outs, (image + 1) * m.outs)
+        return
+    c = cut_grid(m)
+    for k in range(m.channels):
+        lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
+    for k in range(c.panels * c.parts):
+        cut_panel(m, &c, layout, packed, out, image, k // c.parts, k % c.parts, offset, result)
+
+
+cdef bint kind_by_kind(
+    Correlation *m, const real *source, const real *w, real *out, int threads
+) except? False:
+    """Places of one kind in all images."""
+    cdef Py_ssize_t units = m.groups * m.tiles, terms = count_terms(m), image, images, first
+    cdef Py_ssize_t places, vectors, panels, parts, item, p, k
+    cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
     cdef bint all_finite = True
-    if m.batch * units * m.grid_height * m.grid_width == 0:
-        return True
-    if terms == 0:  # no tap, or no channel, meets these places
-        zero_out(m, out)
+    cdef Cut c
+    if nothing_to_add(m):
+        zero_out(m, out, 0, m.batch * m.groups * m.outs)
         return True
     image = layout_size(m)
     dtype = np.dtype(np.float32 if real is float else np.float64)
@@ -270,12 +390,7 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]
     if m.wide:
-        k = 0
-        memset(&b, 0, sizeof(b))
-        while next_block(m, &b):
-            for p in range(b.channels * b.taps):
-                offset[k] = (b.channel + p // b.taps) * m.plane + m.tap[b.tap + p % b.taps]
-                k += 1
+        find_offsets(m, &offset[0])
     else:
         for k in range(TERMS):
             offset[k] = k * PITCH
@@ -292,22 +407,15 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
             ):
                 lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
         if m.wide:
-            rows = min(m.grid_height, max(1, WIDE // m.pitch))
-            down = (m.grid_height + rows - 1) // rows
-            columns = min(m.grid_width, WIDE)
-            across = (m.grid_width + columns - 1) // columns
-            panels = down * across
-            parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
+            c = cut_grid(m)
+            panels = c.panels * c.parts
             for item in prange(
-                images * m.groups * panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
-                chunksize=max(1, images * m.groups * panels * parts // (16 * threads)),
+                images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
+                chunksize=max(1, images * m.groups * panels // (16 * threads)),
             ):
-                p = item // parts % panels
-                wide_panel(
-                    m, layout, &packed[0], out, item // (panels * parts), p // across * rows,
-                    min(rows, m.grid_height - p // across * rows), p % across * columns,
-                    min(columns, m.grid_width - p % across * columns), item % parts * AT_ONCE, &offset[0],
-                    &scratch[threadid() * private],
+                cut_panel(
+                    m, &c, layout + item // panels * m.channels * m.plane, &packed[0], out, item // panels,
+                    item // c.parts % c.panels, item % c.parts, &offset[0], &scratch[threadid() * private],
                 )
         else:
             places = images * m.grid_height * m.grid_width
@@ -333,14 +441,6 @@ cdef int correlate(Correlation *m, const real *source, const real *w, real *out,
     return all_finite or not m.border
 
 
-cdef void zero_out(const Correlation *m, real *out) noexcept nogil:
-    cdef Py_ssize_t a, i, j
-    for a in range(m.batch * m.groups * m.outs):
-        for i in range(m.grid_height):
-            for j in range(m.grid_width):
-                out[a * m.out_plane + m.out_first + i * m.out_row + j * m.out_column] = 0
-
-
 # --- the two maps that are correlations ----------------------------------------------------------------------
 
 def conv2d(
@@ -351,7 +451,7 @@ def conv2d(
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
     forward(&g, &m, &table[0], set)
-    return <bint>correlate(&m, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
+    return correlate(&m, 1, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
 def conv2d_input_grad(
@@ -359,40 +459,49 @@ def conv2d_input_grad(
 ):
     """x = conv2d_input_grad(y, w); returns whether it is right (see `correlate`)"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
-    cdef Correlation m
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, a, b, h, k, u, v
-    cdef bint right = True
-    point(&m, &table[0], g.kernel_height, g.kernel_width)
+    cdef Py_ssize_t rows = min(g.row_stride, g.height), columns = min(g.column_stride, g.width), kind
+    cdef Py_ssize_t[:, ::1] table = np.empty((rows * columns, table_size(&g)), np.intp)
+    cdef unsigned char[:, ::1] kinds = np.empty((rows * columns, sizeof(Correlation)), np.uint8)
+    if x.size == 0:
+        return True
+    for kind in range(rows * columns):
+        of_kind(&g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set)
+    return correlate(
+        <Correlation *>&kinds[0, 0], rows * columns, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads)
+    )
+
+
+cdef void of_kind(
+    const Geometry *g, Correlation *m, Py_ssize_t *table, Py_ssize_t a, Py_ssize_t b, int set
+) noexcept nogil:
+    """The input gradient at the rows a + i * stride and the columns b + j * stride of x."""
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, h, k, u, v
+    point(m, table, g.kernel_height, g.kernel_width)
     m.batch, m.groups, m.outs, m.channels = g.batch, g.groups, g.channels, g.out_channels
     m.row_stride = m.column_stride = 1
     m.w_group, m.w_out, m.w_channel = g.out_channels * g.channels * taps, taps, g.channels * taps
     m.out_plane, m.out_row, m.out_column = g.height * g.width, g.row_stride * g.width, g.column_stride
     m.set = set
-    for a in range(min(g.row_stride, g.height)):
-        for b in range(min(g.column_stride, g.width)):
-            # Row h = a + i * s of x meets tap u in row (h + padding - u * dilation) / s = i + m.row of y.
-            m.rows = m.columns = 0
-            for u in range(g.kernel_height):
-                h = a + g.row_padding - u * g.row_dilation
-                if h % g.row_stride == 0:
-                    m.row[m.rows], m.row_number[m.rows] = h // g.row_stride, u
-                    m.rows += 1
-            for v in range(g.kernel_width):
-                k = b + g.column_padding - v * g.column_dilation
-                if k % g.column_stride == 0:
-                    m.column[m.columns], m.column_number[m.columns] = k // g.column_stride, v
-                    m.columns += 1
-            for u in range(m.rows):
-                for v in range(m.columns):
-                    m.weight[u * m.columns + v] = m.row_number[u] * g.kernel_width + m.column_number[v]
-            m.height, m.width = g.out_height, g.out_width
-            m.grid_height = (g.height - a + g.row_stride - 1) // g.row_stride
-            m.grid_width = (g.width - b + g.column_stride - 1) // g.column_stride
-            m.out_first = a * g.width + b
-            prepare(&m)
-            right &= correlate(&m, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads))
-    return right
+    # Row h = a + i * s of x meets tap u in row (h + padding - u * dilation) / s = i + m.row of y.
+    m.rows = m.columns = 0
+    for u in range(g.kernel_height):
+        h = a + g.row_padding - u * g.row_dilation
+        if h % g.row_stride == 0:
+            m.row[m.rows], m.row_number[m.rows] = h // g.row_stride, u
+            m.rows += 1
+    for v in range(g.kernel_width):
+        k = b + g.column_padding - v * g.column_dilation
+        if k % g.column_stride == 0:
+            m.column[m.columns], m.column_number[m.columns] = k // g.column_stride, v
+            m.columns += 1
+    for u in range(m.rows):
+        for v in range(m.columns):
+            m.weight[u * m.columns + v] = m.row_number[u] * g.kernel_width + m.column_number[v]
+    m.height, m.width = g.out_height, g.out_width
+    m.grid_height = (g.height - a + g.row_stride - 1) // g.row_stride
+    m.grid_width = (g.width - b + g.column_stride - 1) // g.column_stride
+    m.out_first = a * g.width + b
+    prepare(m)
 
 
 # --- matrix products -----------------------------------------------------------------------------------------
@@ -421,4 +530,4 @@ def matmul(const real[:, :] x, const real[:, :] y, real[:, ::1] z, int threads, 
     m.plane = (y.strides[1] if m.turned else y.strides[0]) // item
     if <double>m.outs * m.channels * m.width < 300_000:
         threads = 1
-    correlate(&m, &y[0, 0], &x[0, 0], &z[0, 0], threads)
+    correlate(&m, 1, &y[0, 0], &x[0, 0], &z[0, 0], threads)
