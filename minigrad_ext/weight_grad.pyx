@@ -3,10 +3,13 @@
 
     w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]
 
-The rows of a tile are output channels o, the terms of its sum are the places (i, j) of y, and its columns are channels
-c of x, or, as these are neighbours as well, (v, c) for a whole row of the kernel. For that x is copied with channels
-last, and y in groups of eight channels; a table says where in x each place of y begins. Sums stay in a tile for TERMS
-places, and go to memory between them, which makes long sums the more accurate.
+The rows of a tile are output channels o, the terms of its sum are the places (i, j) of y, and its columns are what a
+place meets in x, (u, v, c). For that x is copied with channels last, and y in units of as many channels as a tile has
+rows. In x a row (v, c) of the kernel, or c alone if it is dilated, lies side by side: a *piece*. The columns are cut into
+blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while all units
+pass over it. Where these are few, the copy does not pay: then tiles read x itself, a block is cut from one piece, and a
+table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between them, which makes
+long sums the more accurate.
 
 Where there are few channels, in groups of one or in a first layer, they would leave most lanes of a vector empty. Then
 the places of y go there: a dot product for each weight.
@@ -30,11 +33,14 @@ from minigrad_ext.layout cimport (
 
 cdef enum:
     NARROW = 8             # channels * kernel width for which they do not make a good tile
-    PACKED = 4             # units of outs from which on it pays to copy what they meet side by side
+    FEW_UNITS = 4          # units of outs for which it does not pay to copy what places meet
 
 
 cdef struct Parts:
-    Py_ssize_t unit, tiles, runs, run, blocks, span  # see conv2d_weight_grad
+    Py_ssize_t unit, units                     # outs in the rows of a tile; such units of outs, per group
+    Py_ssize_t pieces, piece                   # of what a place meets: how many, of how many numbers
+    bint packed                                # panels are made
+    Py_ssize_t runs, run, blocks               # columns: so many runs of so many numbers, in so many blocks each
     Py_ssize_t height, width, image, places    # of x with channels last; numbers per image and group; places of y
 
 
@@ -57,45 +63,88 @@ cdef void lay_out_x(const Geometry *g, const Parts *p, const real *x, real *imag
 
 
 cdef void lay_out_y(const Geometry *g, const Parts *p, const real *y, real *rows, int set) noexcept nogil:
-    """One group of one image of y as an array (tiles, places, unit)."""
+    """One group of one image of y as an array (units, places, unit)."""
     cdef Py_ssize_t u
-    for u in range(p.tiles):
+    for u in range(p.units):
         transpose(
             set, rows, p.unit, y + u * p.unit * p.places, p.places, min(p.unit, g.out_channels - u * p.unit), p.places
         )
         rows += p.places * p.unit
 
 
-cdef void add_products(
-    const Geometry *g, const Parts *p, const real *image, const real *rows, const Py_ssize_t *offset, real *sums,
-    Py_ssize_t block, Py_ssize_t first_tile, Py_ssize_t last_tile, bint fresh, const Py_ssize_t *at, real *panel,
-    int set,
+cdef inline Py_ssize_t piece_offset(const Geometry *g, const Parts *p, Py_ssize_t piece) noexcept nogil:
+    """Where a piece begins in x with channels last, for place (0, 0)."""
+    if p.piece == g.channels:  # one for each tap
+        return (piece // g.kernel_width * g.row_dilation * p.width + piece % g.kernel_width * g.column_dilation) * p.piece
+    return piece * g.row_dilation * p.width * g.channels
+
+
+cdef inline Py_ssize_t block_start(const Parts *p, Py_ssize_t block) noexcept nogil:
+    """The first column of a block: whole vectors, the same number for each block as far as possible."""
+    return min(p.run, block * ((p.run + LANES - 1) // LANES) // p.blocks * LANES)
+
+
+cdef void pack_places(
+    const Geometry *g, const Parts *p, const real *image, Py_ssize_t place, Py_ssize_t last_place, Py_ssize_t start,
+    Py_ssize_t stop, real *panel, int set,
 ) noexcept nogil:
-    """sums[o, run, ...] += what one group of one image contributes to a block of columns, for some tiles of o"""
-    cdef Py_ssize_t run = block // p.blocks, part = block % p.blocks, vectors = p.run // LANES
-    cdef Py_ssize_t start = part * vectors // p.blocks * LANES, stop = (part + 1) * vectors // p.blocks * LANES
-    cdef Py_ssize_t q, u, k, size
-    cdef bint packed = last_tile - first_tile >= PACKED
-    if p.span == g.channels:  # a run for each tap
-        image += run // g.kernel_width * g.row_dilation * p.width * g.channels
-        image += run % g.kernel_width * g.column_dilation * g.channels
-    else:  # a run for each row of the kernel
-        image += run * g.row_dilation * p.width * g.channels
-    image += start
-    q = 0
-    while q < p.places:
-        size = min(TERMS, p.places - q)
-        if packed:
-            for k in range(size):
-                copy(set, panel + k * COLUMNS, 0, image + offset[q + k], 0, 1, stop - start)
-        for u in range(first_tile, last_tile):
-            tile(
-                set, rows + (u * p.places + q) * p.unit,
-                panel if packed else image, at if packed else offset + q, size,
-                sums + (u * p.unit * p.runs + run) * p.run + start, p.runs * p.run,
-                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and q == 0,
+    """What some places meet in the columns start ... stop - 1: an array (places, COLUMNS)."""
+    cdef Py_ssize_t count, column, at, size, j
+    cdef const real *row
+    while place < last_place:
+        j = place % g.out_width
+        count = min(g.out_width - j, last_place - place)
+        row = image + (place // g.out_width * g.row_stride * p.width + j * g.column_stride) * g.channels
+        column = start
+        while column < stop:
+            at = column % p.piece
+            size = min(p.piece - at, stop - column)
+            copy(
+                set, panel + column - start, COLUMNS, row + piece_offset(g, p, column // p.piece) + at,
+                g.column_stride * g.channels, count, size,
             )
-        q += size
+            column += size
+        panel += count * COLUMNS
+        place += count
+
+
+cdef void add_products(
+    const Geometry *g, const Parts *p, const real *image, const real *rows, const Py_ssize_t *offset,
+    const Py_ssize_t *panel_offset, real *panel, real *sums, Py_ssize_t block, Py_ssize_t first_unit,
+    Py_ssize_t last_unit, bint fresh, int set,
+) noexcept nogil:
+    """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
+    cdef Py_ssize_t start = block_start(p, block % p.blocks), stop = block_start(p, block % p.blocks + 1)
+    cdef Py_ssize_t place = 0, u, size
+    while place < p.places:
+        size = min(TERMS, p.places - place)
+        if p.packed:
+            pack_places(g, p, image, place, place + size, start, stop, panel, set)
+        for u in range(first_unit, last_unit):
+            tile(
+                set, rows + (u * p.places + place) * p.unit,
+                panel if p.packed else image + piece_offset(g, p, block // p.blocks) + start,
+                panel_offset if p.packed else offset + place, size, sums + u * p.unit * COLUMNS, COLUMNS,
+                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and place == 0,
+            )
+        place += size
+
+
+cdef void finish(const Geometry *g, const Parts *p, const real *sums, Py_ssize_t o, real *w) noexcept nogil:
+    """The weights of output channel o of a group: channels are to come first again."""
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, block, column, stop, at, c, tap
+    cdef const real *from_
+    for block in range(p.runs * p.blocks):
+        column, stop = block_start(p, block % p.blocks), block_start(p, block % p.blocks + 1)
+        from_ = sums + (block * p.units * p.unit + o) * COLUMNS
+        while column < stop:
+            at = column if p.packed else block // p.blocks * p.piece + column   # in the order (u, v, c)
+            c = at % g.channels
+            tap = at // g.channels
+            for c in range(c, min(g.channels, c + stop - column)):
+                w[c * taps + tap] = from_[0]
+                from_ += 1
+                column += 1
 
 
 def conv2d_weight_grad(
@@ -120,30 +169,32 @@ cdef int broad_weight_grad(
     int set,
 ) except -1:
     cdef Parts p
-    cdef Py_ssize_t images, first, n, item, i, group, parts, block, u
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width
-    cdef real *part
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, n, item, i, group, parts, block, blocks
     p.places = g.out_height * g.out_width
     p.unit = tile_rows(set)
-    p.tiles = (g.out_channels + p.unit - 1) // p.unit
-    # Neighbours in memory that one place of y meets: a whole row of the kernel, unless it is dilated.
-    p.span = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
-    p.runs = taps if g.column_dilation > 1 else g.kernel_height
-    p.run = (p.span + LANES - 1) // LANES * LANES
+    p.units = (g.out_channels + p.unit - 1) // p.unit
+    p.piece = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
+    p.pieces = taps if g.column_dilation > 1 else g.kernel_height
+    p.packed = p.units > FEW_UNITS
+    p.runs = 1 if p.packed else p.pieces
+    p.run = p.pieces * p.piece if p.packed else p.piece
     p.blocks = (p.run + COLUMNS - 1) // COLUMNS
     p.height = (g.out_height - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
     p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
     p.image = p.height * p.width * g.channels
     images = max(1, min(g.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(
-        1, g.groups * (p.image + p.tiles * p.places * p.unit))))
-    parts = max(1, min(p.tiles, (8 * threads + g.groups * p.runs * p.blocks - 1) // (g.groups * p.runs * p.blocks)))
-    parts = parts if threads > 1 else 1
+        1, g.groups * (p.image + p.units * p.places * p.unit))))
+    blocks = g.groups * p.runs * p.blocks
+    # Few blocks: their units are shared out as well, though each part then packs the panel anew.
+    parts = 1 if threads == 1 else max(1, min(
+        p.units // FEW_UNITS if p.packed else p.units, (4 * threads + blocks - 1) // blocks))
     dtype = np.dtype(np.float32 if real is float else np.float64)
     cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
-    cdef real[::1] laid_y = empty((images * g.groups * p.tiles * p.places * p.unit,), dtype)
-    cdef real[::1] sums = empty((g.groups * p.tiles * p.unit * p.runs * p.run,), dtype)
+    cdef real[::1] laid_y = empty((images * g.groups * p.units * p.places * p.unit,), dtype)
+    cdef real[::1] sums = empty((blocks * p.units * p.unit * COLUMNS,), dtype)
     cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
-    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp), at = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
+    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
+    cdef Py_ssize_t[::1] panel_offset = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
     first = 0
@@ -154,29 +205,24 @@ cdef int broad_weight_grad(
             group = item % g.groups
             lay_out_x(g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
             lay_out_y(
-                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.tiles * p.places * p.unit], set
+                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.units * p.places * p.unit], set
             )
-        for item in prange(
-            g.groups * p.runs * p.blocks * parts, nogil=True, schedule="dynamic", num_threads=threads
-        ):
-            group = item // (p.runs * p.blocks * parts)
-            block = item // parts % (p.runs * p.blocks)
+        for item in prange(blocks * parts, nogil=True, schedule="dynamic", num_threads=threads):
+            block = item // parts
             for i in range(images):
-                n = i * g.groups + group
+                n = i * g.groups + block // (p.runs * p.blocks)
                 add_products(
-                    g, &p, &laid_x[n * p.image], &laid_y[n * p.tiles * p.places * p.unit], &offset[0],
-                    &sums[group * p.tiles * p.unit * p.runs * p.run], block, item % parts * p.tiles // parts,
-                    (item % parts + 1) * p.tiles // parts, first + i == 0, &at[0],
-                    &panels[threadid() * TERMS * COLUMNS], set,
+                    g, &p, &laid_x[n * p.image], &laid_y[n * p.units * p.places * p.unit], &offset[0],
+                    &panel_offset[0], &panels[threadid() * TERMS * COLUMNS],
+                    &sums[block * p.units * p.unit * COLUMNS], block % (p.runs * p.blocks),
+                    item % parts * p.units // parts, (item % parts + 1) * p.units // parts, first + i == 0, set,
                 )
         first += images
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
-        part = &sums[(item // g.out_channels * p.tiles * p.unit + item % g.out_channels) * p.runs * p.run]
-        for u in range(p.runs):  # channels are to come first again
-            transpose(
-                set, &w[item, 0, 0, 0] + u * (p.span // g.channels), taps, part + u * p.run, g.channels,
-                p.span // g.channels, g.channels,
-            )
+        finish(
+            g, &p, &sums[item // g.out_channels * p.runs * p.blocks * p.units * p.unit * COLUMNS],
+            item % g.out_channels, &w[item, 0, 0, 0],
+        )
     return 0
 
 
