@@ -184,7 +184,7 @@ cdef void packed_panel(
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
     # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
     cdef bint straight = (
-        m.outs % m.unit == 0 and (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
+        (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
         and m.out_column == 1 and m.out_row == m.grid_width
     )
     cdef real *result = panel + TERMS * PITCH

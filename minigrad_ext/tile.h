@@ -59,26 +59,33 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
 /* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= ROWS, q < columns
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate
-   for it. w is an array (terms, ROWS), whatever the number of rows. Columns are done in whole vectors, and rows 1, 2, 4,
-   6 or 8 at once: x must be readable up to the next multiple of LANES, out writable up to that and to row ROWS. */
+   for it. w is an array (terms, ROWS), whatever the number of rows. Columns are done in whole vectors: x must be
+   readable, and out writable, up to the next multiple of LANES. */
 static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
                        ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
 {
 #define BLOCK(rows, vectors) NAME(block)(w, ROWS, 1, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
-#define BLOCKS(rows, most) \
-    for (ptrdiff_t q = 0; q < columns; q += (most) * LANES) { \
-        const ptrdiff_t vectors = (columns - q + LANES - 1) / LANES; \
-        if ((most) > 2 && vectors > 2) BLOCK(rows, 3); \
-        else if (vectors > 1) BLOCK(rows, 2); \
-        else BLOCK(rows, 1); \
+#define CASE(rows, most) \
+    case rows: \
+        for (ptrdiff_t q = 0; q < columns; q += (most) * LANES) \
+            if ((most) > 2 && columns - q > 2 * LANES) BLOCK(rows, 3); \
+            else if (columns - q > LANES) BLOCK(rows, 2); \
+            else BLOCK(rows, 1); \
+        break;
+    switch (rows) {
+        CASE(1, 3)
+        CASE(2, 3)
+        CASE(3, 3)
+        CASE(4, 3)
+        CASE(5, VECTORS)
+        CASE(6, VECTORS)
+#if ROWS == 8
+        CASE(7, VECTORS)
+        CASE(8, VECTORS)
+#endif
     }
-    if (rows > 6) BLOCKS(ROWS, VECTORS)
-    else if (rows > 4) BLOCKS(6, VECTORS)
-    else if (rows > 2) BLOCKS(4, 3)
-    else if (rows > 1) BLOCKS(2, 3)
-    else BLOCKS(1, 3)
 #undef BLOCK
-#undef BLOCKS
+#undef CASE
 }
 
 /* The shape of a tile: rows, and columns in vectors. */

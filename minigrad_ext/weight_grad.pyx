@@ -116,16 +116,16 @@ cdef void add_products(
     """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
     cdef Py_ssize_t start = block_start(p, block % p.blocks), stop = block_start(p, block % p.blocks + 1)
     cdef Py_ssize_t place = 0, u, size
+    cdef const real *columns = panel if p.packed else image + piece_offset(g, p, block // p.blocks) + start
     while place < p.places:
         size = min(TERMS, p.places - place)
         if p.packed:
             pack_places(g, p, image, place, place + size, start, stop, panel, set)
         for u in range(first_unit, last_unit):
             tile(
-                set, rows + (u * p.places + place) * p.unit,
-                panel if p.packed else image + piece_offset(g, p, block // p.blocks) + start,
-                panel_offset if p.packed else offset + place, size, sums + u * p.unit * COLUMNS, COLUMNS,
-                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and place == 0,
+                set, rows + (u * p.places + place) * p.unit, columns, panel_offset if p.packed else offset + place,
+                size, sums + u * p.unit * COLUMNS, COLUMNS, min(p.unit, g.out_channels - u * p.unit), stop - start,
+                fresh and place == 0,
             )
         place += size
 
