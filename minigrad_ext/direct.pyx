@@ -38,7 +38,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, finite, real, tile, transpose
+from minigrad_ext.instructions cimport copy, finite, put, real, tile, transpose
 from minigrad_ext.layout cimport (
     COLUMNS, FEW, LANES, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, point, prepare, table_size
 )
@@ -76,33 +76,42 @@ cdef bint pack_weights(
     """The weights of each unit of outs as an array (terms, unit), in the order of the blocks; rows without an out are 0.
     Returns whether all are finite."""
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, t
-    cdef bint all_finite = True
+    cdef bint all_finite = True, side_by_side
     cdef real *to
     cdef const real *from_
-    cdef const real *start
     cdef Block b
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
+        side_by_side = m.w_out == 1 and b.taps == 1
+        # By channels, though arrays are by units: w is read in the order in which it lies in memory.
+        for c in range(0 if m.in_order or side_by_side else b.channels):
+            for unit in range(first_unit, last_unit):
+                out = unit % m.tiles * m.unit
+                rows = min(m.unit, m.outs - out)
+                to = packed + (unit * terms + done + c * b.taps) * m.unit
+                for t in range(b.taps):
+                    from_ = first_weight(m, w, unit, &b) + c * m.w_channel + m.weight[b.tap + t]
+                    for a in range(rows):
+                        to[t * m.unit + a] = from_[a * m.w_out]
         for unit in range(first_unit, last_unit):
-            out = unit % m.tiles * m.unit
-            rows = min(m.unit, m.outs - out)
-            start = w + unit // m.tiles * m.w_group + out * m.w_out + b.channel * m.w_channel
+            rows = min(m.unit, m.outs - unit % m.tiles * m.unit)
             to = packed + (unit * terms + done) * m.unit
-            if rows < m.unit:
-                memset(to, 0, b.channels * b.taps * m.unit * sizeof(real))
+            from_ = first_weight(m, w, unit, &b)
             if m.in_order:
-                transpose(m.set, to, m.unit, start + b.tap, m.w_out, rows, b.channels * b.taps)
-            elif m.w_out == 1 and b.taps == 1:
-                copy(m.set, to, m.unit, start + m.weight[b.tap], m.w_channel, b.channels, rows)
-            else:
-                for c in range(b.channels):
-                    for t in range(b.taps):
-                        from_ = start + c * m.w_channel + m.weight[b.tap + t]
-                        for a in range(rows):
-                            to[(c * b.taps + t) * m.unit + a] = from_[a * m.w_out]
+                transpose(m.set, to, m.unit, from_ + b.tap, m.w_out, rows, b.channels * b.taps)
+            elif side_by_side:
+                copy(m.set, to, m.unit, from_ + m.weight[b.tap], m.w_channel, b.channels, rows)
+            for t in range(b.channels * b.taps if rows < m.unit else 0):
+                for a in range(rows, m.unit):
+                    to[t * m.unit + a] = 0
             all_finite &= finite(m.set, to, b.channels * b.taps * m.unit)
         done += b.channels * b.taps
     return all_finite
+
+
+cdef inline const real *first_weight(const Correlation *m, const real *w, Py_ssize_t unit, const Block *b) noexcept nogil:
+    """Where the weights of a unit and a block begin, as if they began with tap 0."""
+    return w + unit // m.tiles * m.w_group + unit % m.tiles * m.unit * m.w_out + b.channel * m.w_channel
 
 
 # --- panels --------------------------------------------------------------------------------------------------
@@ -165,13 +174,12 @@ cdef inline void write_out(
     Py_ssize_t out_pitch,
 ) noexcept nogil:
     """Takes `rows` of a result, `pitch` apart, to their places, `out_pitch` apart."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i
     if m.out_column == 1:
         copy(m.set, out, out_pitch, result, pitch, rows, columns)
     else:
         for i in range(rows):
-            for j in range(columns):
-                out[i * out_pitch + j * m.out_column] = result[i * pitch + j]
+            put(m.set, out + i * out_pitch, m.out_column, result + i * pitch, columns)
 
 
 cdef void packed_panel(

@@ -23,6 +23,8 @@ cdef extern from "instructions.h" nogil:
                      Py_ssize_t size)
     void pick_float(int set, float *out, const float *x, Py_ssize_t stride, Py_ssize_t size)
     void pick_double(int set, double *out, const double *x, Py_ssize_t stride, Py_ssize_t size)
+    void put_float(int set, float *out, Py_ssize_t stride, const float *x, Py_ssize_t size)
+    void put_double(int set, double *out, Py_ssize_t stride, const double *x, Py_ssize_t size)
     bint finite_float(int set, const float *x, Py_ssize_t size)
     bint finite_double(int set, const double *x, Py_ssize_t size)
     void transpose_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t rows,
@@ -66,6 +68,13 @@ cdef inline void pick(int set, real *out, const real *x, Py_ssize_t stride, Py_s
         pick_float(set, out, x, stride, size)
     else:
         pick_double(set, out, x, stride, size)
+
+
+cdef inline void put(int set, real *out, Py_ssize_t stride, const real *x, Py_ssize_t size) noexcept nogil:
+    if real is float:
+        put_float(set, out, stride, x, size)
+    else:
+        put_double(set, out, stride, x, size)
 
 
 cdef inline bint finite(int set, const real *x, Py_ssize_t size) noexcept nogil:

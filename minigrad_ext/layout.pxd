@@ -34,7 +34,8 @@ cdef struct Correlation:
     Py_ssize_t *row_number                                # and of which kind the row of u
     Py_ssize_t *column_number                             # and the column of v is
     Py_ssize_t row_kinds, column_kinds
-    Py_ssize_t depth, pitch, plane                        # of the layout: rows of a kind; distances of rows, channels
+    Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
+    Py_ssize_t area, plane                                # of kinds, and of channels
     Py_ssize_t unit, tiles                                # outs in the rows of a tile; such units of outs, per group
     bint in_order                                         # channels and taps follow each other in w as they are counted
     bint border                                           # taps see beyond the border
@@ -73,6 +74,24 @@ cdef inline Py_ssize_t extent(
     return steps
 
 
+cdef inline void find_pitch(Correlation *m) noexcept nogil:
+    """The distance of rows. The zeros to the right of a row are those to the left of the next one, too."""
+    cdef Py_ssize_t b, zeros, right = 0
+    cdef Py_ssize_t reach = m.grid_width + extent(
+        m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
+    cdef Run columns
+    m.pitch = m.grid_width
+    for b in range(m.column_kinds):
+        columns = meet(m.column_kind[b], m.column_stride, m.width, 0, reach)
+        if columns.start < columns.stop:
+            zeros = max(columns.start, reach - columns.stop)
+            m.pitch = max(m.pitch, columns.stop - columns.start + zeros)
+            right = max(right, reach - columns.stop)
+        else:
+            right = reach
+    m.area = m.depth * m.pitch + right
+
+
 cdef inline void prepare(Correlation *m) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
     cdef Py_ssize_t u, v, k
@@ -89,8 +108,8 @@ cdef inline void prepare(Correlation *m) noexcept nogil:
     m.row_kinds = find_kinds(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
     m.column_kinds = find_kinds(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
     m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
-    m.pitch = m.grid_width + extent(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    m.plane = m.row_kinds * m.column_kinds * m.depth * m.pitch
+    find_pitch(m)
+    m.plane = m.row_kinds * m.column_kinds * m.area
     m.wide = m.outs <= FEW or (
         not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
         and WIDER * (m.pitch - m.grid_width) <= m.pitch
@@ -107,13 +126,14 @@ cdef inline void prepare(Correlation *m) noexcept nogil:
         for v in range(m.columns):
             k = m.row_number[u] * m.column_kinds + m.column_number[v]
             m.tap[u * m.columns + v] = (
-                k * m.depth + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride
-            ) * m.pitch + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
+                k * m.area + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride * m.pitch
+                + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
+            )
 
 
 cdef inline Py_ssize_t layout_size(const Correlation *m) except -1:
     """The numbers of one image as it is laid out."""
-    cdef double size = <double>m.groups * m.channels * m.row_kinds * m.column_kinds * m.depth * m.pitch
+    cdef double size = <double>m.groups * m.channels * m.row_kinds * m.column_kinds * (<double>m.depth * m.pitch)
     if size > 1e15:
         raise MemoryError(f"convolution: padding and dilation spread one image over {size:.0e} numbers.")
     return m.groups * m.channels * m.plane
@@ -129,7 +149,7 @@ cdef inline void lay_out(const Correlation *m, const real *source, real *plane) 
         for b in range(m.column_kinds):
             columns = meet(m.column_kind[b], m.column_stride, m.width, 0, m.pitch)
             if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
-                memset(plane, 0, m.depth * m.pitch * sizeof(real))
+                memset(plane, 0, m.area * sizeof(real))
             if rows.start < rows.stop and columns.start < columns.stop:
                 from_ = source + (m.row_kind[a] + rows.start * m.row_stride) * m.width
                 from_ += m.column_kind[b] + columns.start * m.column_stride
@@ -145,7 +165,7 @@ cdef inline void lay_out(const Correlation *m, const real *source, real *plane) 
                             columns.stop - columns.start,
                         )
                         from_ += m.row_stride * m.width
-            plane += m.depth * m.pitch
+            plane += m.area
 
 
 cdef inline void point(Correlation *m, Py_ssize_t *table, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:

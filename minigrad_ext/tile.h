@@ -109,6 +109,28 @@ static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdi
     }
 }
 
+/* --- numbers change places ---------------------------------------------------------------------------------------- */
+
+#if defined(SINGLE) && defined(__GNUC__)
+
+#if BYTES == 64
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), \
+                  f(8, s), f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#elif BYTES == 32
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#else
+#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#endif
+
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int NAME(places) __attribute__((vector_size(BYTES)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
+#endif
+
+#endif
+
 /* out[j] = x[j * stride]  for j < size. */
 static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdiff_t size)
 {
@@ -116,6 +138,26 @@ static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdif
         for (ptrdiff_t j = 0; j < size; j++) out[j] = x[2 * j];
     else
         for (ptrdiff_t j = 0; j < size; j++) out[j] = x[stride * j];
+}
+
+/* out[j * stride] = x[j]  for j < size; what lies between may be read, and written as it was. */
+static inline void NAME(put)(REAL *out, ptrdiff_t stride, const REAL *x, ptrdiff_t size)
+{
+    ptrdiff_t j = 0;
+#if defined(SINGLE) && defined(__GNUC__)
+#define FIRST(i, s) ((i) & 1 ? BYTES / 4 + (i) : (i) / 2)
+#define LAST(i, s) ((i) & 1 ? BYTES / 4 + (i) : BYTES / 8 + (i) / 2)
+    if (stride == 2)
+        for (; j + LANES < size; j += LANES) {
+            const VECTOR numbers = *(const VECTOR *)(x + j);
+            VECTOR *between = (VECTOR *)(out + 2 * j), *after = (VECTOR *)(out + 2 * j + LANES);
+            *between = SHUFFLE(numbers, *between, ALL(FIRST, 0));
+            *after = SHUFFLE(numbers, *after, ALL(LAST, 0));
+        }
+#undef FIRST
+#undef LAST
+#endif
+    for (; j < size; j++) out[j * stride] = x[j];
 }
 
 /* `dot` for a literal number of terms. */
@@ -161,22 +203,6 @@ static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
 /* --- rows to columns ---------------------------------------------------------------------------------------------- */
 
 #if defined(SINGLE) && defined(__GNUC__)
-
-#if BYTES == 64
-#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), \
-                  f(8, s), f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
-#elif BYTES == 32
-#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
-#else
-#define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
-#endif
-
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-typedef int NAME(places) __attribute__((vector_size(BYTES)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
-#endif
 
 /* In each pair of rows i, i + s the blocks of s numbers beside the diagonal change places: of two rows, one after the
    other in the mind of SHUFFLE, the first gets those that UPPER names, and the second those of LOWER. */

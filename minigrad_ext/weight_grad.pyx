@@ -116,7 +116,9 @@ cdef void add_products(
     """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
     cdef Py_ssize_t start = block_start(p, block % p.blocks), stop = block_start(p, block % p.blocks + 1)
     cdef Py_ssize_t place = 0, u, size
-    cdef const real *columns = panel if p.packed else image + piece_offset(g, p, block // p.blocks) + start
+    cdef const real *columns = panel
+    if not p.packed:
+        columns = image + piece_offset(g, p, block // p.blocks) + start
     while place < p.places:
         size = min(TERMS, p.places - place)
         if p.packed:
@@ -262,7 +264,7 @@ cdef bint narrow_weight_grad(
     image = layout_size(&m)
     images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
     dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = np.zeros(images * image + SLACK, dtype)
+    cdef real[::1] laid = np.zeros(images * image + m.pitch + SLACK, dtype)
     cdef real[::1] rows = np.zeros(threads * size, dtype)
     cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)
     for c in range(g.channels):
