@@ -40,15 +40,14 @@ from libc.string cimport memset
 from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.instructions cimport copy, finite, put, real, tile, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, FEW, LANES, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, point, prepare, table_size
+    AT_ONCE, COLUMNS, FEW, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, forward, lay_out, layout_size,
+    point, prepare, table_size,
 )
 
 cdef enum:
     PANEL = 192            # columns of a panel: places
     PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
     MOST = 128             # tiles of outs that pass over a panel together: their sums should stay in the caches
-    WIDE = 384             # places of a panel that is not packed, and
-    AT_ONCE = 8            # tiles of outs that pass over it together
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
 
@@ -257,25 +256,11 @@ cdef void wide_panel(
         )
 
 
-cdef struct Cut:  # of the grid, into panels that are not packed
-    Py_ssize_t rows, columns, down, across, panels, parts
-
-
-cdef inline Cut cut_grid(const Correlation *m) noexcept nogil:
-    cdef Cut c
-    c.rows = min(m.grid_height, max(1, WIDE // m.pitch))
-    c.columns = min(m.grid_width, WIDE)
-    c.down = (m.grid_height + c.rows - 1) // c.rows
-    c.across = (m.grid_width + c.columns - 1) // c.columns
-    c.panels = c.down * c.across
-    c.parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
-    return c
-
-
 cdef inline void cut_panel(
-    const Correlation *m, const Cut *c, const real *layout, const real *packed, real *out, Py_ssize_t image,
+    const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t image,
     Py_ssize_t panel, Py_ssize_t part, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
+    cdef const Cut *c = &m.cut
     cdef Py_ssize_t i = panel // c.across * c.rows, j = panel % c.across * c.columns
     wide_panel(
         m, layout, packed, out, image, i, min(c.rows, m.grid_height - i), j, min(c.columns, m.grid_width - j),
@@ -365,16 +350,15 @@ cdef void one_image(
     const Correlation *m, const real *source, const real *packed, real *out, Py_ssize_t image,
     const Py_ssize_t *offset, real *layout, real *result,
 ) noexcept nogil:
-    cdef Cut c
-    cdef Py_ssize_t k
+    cdef Py_ssize_t k, panel
     if nothing_to_add(m):
         zero_out(m, out, image * m.outs, (image + 1) * m.outs)
         return
-    c = cut_grid(m)
     for k in range(m.channels):
         lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
-    for k in range(c.panels * c.parts):
-        cut_panel(m, &c, layout, packed, out, image, k // c.parts, k % c.parts, offset, result)
+    for panel in range(m.cut.panels):
+        for k in range(m.cut.parts):
+            cut_panel(m, layout, packed, out, image, panel, k, offset, result)
 
 
 cdef bint kind_by_kind(
@@ -385,7 +369,6 @@ cdef bint kind_by_kind(
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k
     cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
     cdef bint all_finite = True
-    cdef Cut c
     if nothing_to_add(m):
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
         return True
@@ -415,15 +398,14 @@ cdef bint kind_by_kind(
             ):
                 lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
         if m.wide:
-            c = cut_grid(m)
-            panels = c.panels * c.parts
+            panels = m.cut.panels * m.cut.parts
             for item in prange(
                 images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
                 chunksize=max(1, images * m.groups * panels // (16 * threads)),
             ):
                 cut_panel(
-                    m, &c, layout + item // panels * m.channels * m.plane, &packed[0], out, item // panels,
-                    item // c.parts % c.panels, item % c.parts, &offset[0], &scratch[threadid() * private],
+                    m, layout + item // panels * m.channels * m.plane, &packed[0], out, item // panels,
+                    item // m.cut.parts % m.cut.panels, item % m.cut.parts, &offset[0], &scratch[threadid() * private],
                 )
         else:
             places = images * m.grid_height * m.grid_width

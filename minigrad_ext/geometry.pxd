@@ -72,7 +72,10 @@ cdef inline Run meet(
     """The i with start <= i < stop and 0 <= first + i * stride < size; start >= 0."""
     cdef Run run
     run.first = first
-    run.start = max(start, 0 if first >= 0 else (stride - 1 - first) // stride)
-    run.stop = min(stop, 0 if first >= size else (size - 1 - first) // stride + 1)
+    if stride == 1:  # saves two divisions, which take as long as a row of a small image
+        run.start, run.stop = max(start, -first), min(stop, size - first)
+    else:
+        run.start = max(start, 0 if first >= 0 else (stride - 1 - first) // stride)
+        run.stop = min(stop, 0 if first >= size else (size - 1 - first) // stride + 1)
     run.stop = max(run.start, run.stop)
     return run

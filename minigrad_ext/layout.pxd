@@ -12,8 +12,15 @@ cdef enum:
     TERMS = 128            # of the sum, in a block
     FEW = 16               # output channels for which packing a panel does not pay; for more, where terms are many and
     WIDER = 8              # no more than an eighth of the places are computed for nothing, it does not pay either
+    WIDE = 384             # places of a panel that is not packed, and
+    AT_ONCE = 8            # units of outs that pass over it together
     SLACK = 64             # numbers behind a layout that tiles may read
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
+
+
+cdef struct Cut:  # of the grid, into panels that are not packed: each of so many rows and columns,
+    Py_ssize_t rows, columns, down, across, panels  # so many below and beside each other, and in all
+    Py_ssize_t parts                                # of the outs, in AT_ONCE units
 
 
 cdef struct Correlation:
@@ -42,6 +49,7 @@ cdef struct Correlation:
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
     bint turned                                           # a flat source of one image with channels last
+    Cut cut
     int set
 
 
@@ -114,6 +122,13 @@ cdef inline void prepare(Correlation *m) noexcept nogil:
         not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
         and WIDER * (m.pitch - m.grid_width) <= m.pitch
     )
+    if m.wide:
+        m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))
+        m.cut.columns = min(m.grid_width, WIDE)
+        m.cut.down = (m.grid_height + m.cut.rows - 1) // max(1, m.cut.rows)
+        m.cut.across = (m.grid_width + m.cut.columns - 1) // max(1, m.cut.columns)
+        m.cut.panels = m.cut.down * m.cut.across
+        m.cut.parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
     m.in_order = m.w_channel == m.rows * m.columns
     for k in range(m.rows * m.columns):
         m.in_order &= m.weight[k] == k

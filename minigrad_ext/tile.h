@@ -37,7 +37,7 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
                         ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
 {
-    VECTOR sum[8][3], column[3];
+    VECTOR sum[8][6], column[6];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
@@ -67,13 +67,19 @@ static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *off
 #define BLOCK(rows, vectors) NAME(block)(w, ROWS, 1, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
 #define CASE(rows, most) \
     case rows: \
-        for (ptrdiff_t q = 0; q < columns; q += (most) * LANES) \
-            if ((most) > 2 && columns - q > 2 * LANES) BLOCK(rows, 3); \
-            else if (columns - q > LANES) BLOCK(rows, 2); \
+        for (ptrdiff_t q = 0, left = columns; left > 0;) { \
+            const int vectors = left <= LANES ? 1 : left <= 2 * LANES || (most) == 2 ? 2 \
+                              : left <= 5 * LANES || (most) == 3 ? 3 : 6; \
+            if ((most) > 3 && vectors == 6) BLOCK(rows, 6); \
+            else if ((most) > 2 && vectors == 3) BLOCK(rows, 3); \
+            else if (vectors == 2) BLOCK(rows, 2); \
             else BLOCK(rows, 1); \
+            q += vectors * LANES; \
+            left -= vectors * LANES; \
+        } \
         break;
     switch (rows) {
-        CASE(1, 3)
+        CASE(1, 6)  /* few rows, and more vectors: what is added to a sum waits for what was added before */
         CASE(2, 3)
         CASE(3, 3)
         CASE(4, 3)
