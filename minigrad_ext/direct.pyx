@@ -47,6 +47,7 @@ from minigrad_ext.layout cimport (
 cdef enum:
     PANEL = 192            # columns of a panel: places
     PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
+    STRIPE = 24 * 1024     # bytes of a panel that weights pass over together
     MOST = 128             # tiles of outs that pass over a panel together: their sums should stay in the caches
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
@@ -161,6 +162,11 @@ cdef void pack_panel(
             )
 
 
+cdef inline Py_ssize_t stripe_of(Py_ssize_t column) noexcept nogil:
+    """How many columns, of so many bytes each, stay in the first-level cache while all units of outs pass over them."""
+    return max(COLUMNS // 2, STRIPE // column // COLUMNS * COLUMNS)
+
+
 cdef inline real *place(
     const Correlation *m, real *out, Py_ssize_t n, Py_ssize_t channel, Py_ssize_t i, Py_ssize_t j
 ) noexcept nogil:
@@ -196,7 +202,7 @@ cdef void packed_panel(
     )
     cdef real *result = panel + TERMS * PITCH
     cdef real *to
-    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k, q, stripe = COLUMNS * 4 // <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k, q, stripe
     cdef const Segment *s
     cdef Block b
     while unit < last_unit:
@@ -210,6 +216,7 @@ cdef void packed_panel(
         memset(&b, 0, sizeof(b))
         while next_block(m, &b):
             pack_panel(m, layout, group, &b, segments, count, panel)
+            stripe = stripe_of(<Py_ssize_t>sizeof(real) * b.channels * b.taps)
             q = 0
             while q < stop - start:
                 for u in range(unit, end):
@@ -235,11 +242,12 @@ cdef void wide_panel(
     lies between the rows is computed, too."""
     cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * m.unit
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * m.unit, m.outs - first)
-    cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe = COLUMNS * 4 // <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe
     layout += i * m.pitch + j
     packed += (group * m.tiles + first_tile) * terms * m.unit
     while done < terms:
         size = min(TERMS, terms - done)
+        stripe = stripe_of(<Py_ssize_t>sizeof(real) * size)
         q = 0
         while q < places:
             for u in range((outs + m.unit - 1) // m.unit):

@@ -7,5 +7,4 @@
 #undef LANES
 #undef INLINE
 #undef UNROLL
-#undef UNROLL_TWICE
 #undef VECTOR

@@ -24,12 +24,6 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define UNROLL
 #endif
 
-#if defined(__GNUC__) && ROWS == 8
-#define UNROLL_TWICE _Pragma("GCC unroll 2")
-#else  /* 16 registers are too few: the compiler would load early, and keep sums in memory */
-#define UNROLL_TWICE
-#endif
-
 #define VECTOR NAME(vector)
 
 /* `tile` for an array w with any distances between terms and rows. Literal numbers of rows and vectors let the compiler
@@ -41,7 +35,7 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
-    UNROLL_TWICE for (ptrdiff_t k = 0; k < terms; k++) {
+    for (ptrdiff_t k = 0; k < terms; k++) {
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)

@@ -33,6 +33,7 @@ from minigrad_ext.layout cimport (
 
 cdef enum:
     NARROW = 8             # channels * kernel width for which they do not make a good tile
+    BAND = 1 << 18         # bytes of what is laid out at a time, about
     FEW_UNITS = 4          # units of outs for which it does not pay to copy what places meet
 
 
@@ -41,35 +42,42 @@ cdef struct Parts:
     Py_ssize_t pieces, piece                   # of what a place meets: how many, of how many numbers
     bint packed                                # panels are made
     Py_ssize_t runs, run, blocks               # columns: so many runs of so many numbers, in so many blocks each
-    Py_ssize_t height, width, image, places    # of x with channels last; numbers per image and group; places of y
+    Py_ssize_t rows, height                    # of y in a band, and of x that they meet
+    Py_ssize_t width, places                   # of x, and of a band of y
+    Py_ssize_t x_size, y_size                  # numbers of a band as it is laid out
 
 
-cdef void lay_out_x(const Geometry *g, const Parts *p, const real *x, real *image, int set) noexcept nogil:
-    """One group of one image with channels last, (height, width, channels): what taps can see, 0 beyond the border."""
-    cdef Py_ssize_t h, start = min(p.width, g.column_padding), stop
+cdef void lay_out_row(
+    const Geometry *g, const Parts *p, const real *x, Py_ssize_t h, real *row, int set
+) noexcept nogil:
+    """Row h of an image, counted from the border's first, with channels last, (width, channels): 0 beyond the border."""
+    cdef Py_ssize_t start = min(p.width, g.column_padding), stop
     stop = max(start, min(p.width, g.width + g.column_padding))
-    for h in range(p.height):
-        if 0 <= h - g.row_padding < g.height:
-            memset(image, 0, start * g.channels * sizeof(real))
-            transpose(
-                set, image + start * g.channels, g.channels,
-                x + (h - g.row_padding) * g.width + start - g.column_padding, g.height * g.width, g.channels,
-                stop - start,
-            )
-            memset(image + stop * g.channels, 0, (p.width - stop) * g.channels * sizeof(real))
-        else:
-            memset(image, 0, p.width * g.channels * sizeof(real))
-        image += p.width * g.channels
-
-
-cdef void lay_out_y(const Geometry *g, const Parts *p, const real *y, real *rows, int set) noexcept nogil:
-    """One group of one image of y as an array (units, places, unit)."""
-    cdef Py_ssize_t u
-    for u in range(p.units):
+    if not 0 <= h - g.row_padding < g.height:
+        stop = start = p.width
+    memset(row, 0, start * g.channels * sizeof(real))
+    memset(row + stop * g.channels, 0, (p.width - stop) * g.channels * sizeof(real))
+    if start < stop:
         transpose(
-            set, rows, p.unit, y + u * p.unit * p.places, p.places, min(p.unit, g.out_channels - u * p.unit), p.places
+            set, row + start * g.channels, g.channels, x + (h - g.row_padding) * g.width + start - g.column_padding,
+            g.height * g.width, g.channels, stop - start,
         )
-        rows += p.places * p.unit
+
+
+cdef void lay_out_part(
+    const Geometry *g, const Parts *p, const real *x, const real *y, Py_ssize_t first, Py_ssize_t item, real *laid_x,
+    real *laid_y, int set,
+) noexcept nogil:
+    """Part of a band of one image and group, from row `first` of y on: a row of x, or a unit of y as an array (places,
+    unit)."""
+    cdef Py_ssize_t u = item - p.height, out_plane = g.out_height * g.out_width
+    if u < 0:
+        lay_out_row(g, p, x, first * g.row_stride + item, laid_x + item * p.width * g.channels, set)
+    else:
+        transpose(
+            set, laid_y + u * p.places * p.unit, p.unit, y + u * p.unit * out_plane + first * g.out_width, out_plane,
+            min(p.unit, g.out_channels - u * p.unit), p.places,
+        )
 
 
 cdef inline Py_ssize_t piece_offset(const Geometry *g, const Parts *p, Py_ssize_t piece) noexcept nogil:
@@ -119,6 +127,8 @@ cdef void add_products(
     cdef const real *columns = panel
     if not p.packed:
         columns = image + piece_offset(g, p, block // p.blocks) + start
+    for u in range(TERMS if p.packed and (stop - start) % LANES else 0):  # what may lie there may be slow to add
+        memset(panel + u * COLUMNS + stop - start, 0, (COLUMNS - stop + start) * sizeof(real))
     while place < p.places:
         size = min(TERMS, p.places - place)
         if p.packed:
@@ -166,13 +176,20 @@ def conv2d_weight_grad(
     return no_border or finite(set, &w[0, 0, 0, 0], w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3])
 
 
+cdef void fit_band(const Geometry *g, Parts *p) noexcept:
+    """The sizes that follow from the rows of a band."""
+    p.places = p.rows * g.out_width
+    p.height = (p.rows - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
+    p.x_size = p.height * p.width * g.channels
+    p.y_size = p.units * p.unit * p.places
+
+
 cdef int broad_weight_grad(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads,
     int set,
 ) except -1:
     cdef Parts p
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, n, item, i, group, parts, block, blocks
-    p.places = g.out_height * g.out_width
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, row, n, item, i, parts, block, blocks, work, band
     p.unit = tile_rows(set)
     p.units = (g.out_channels + p.unit - 1) // p.unit
     p.piece = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
@@ -181,45 +198,55 @@ cdef int broad_weight_grad(
     p.runs = 1 if p.packed else p.pieces
     p.run = p.pieces * p.piece if p.packed else p.piece
     p.blocks = (p.run + COLUMNS - 1) // COLUMNS
-    p.height = (g.out_height - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
-    p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
-    p.image = p.height * p.width * g.channels
-    images = max(1, min(g.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(
-        1, g.groups * (p.image + p.units * p.places * p.unit))))
     blocks = g.groups * p.runs * p.blocks
+    p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
+    # Some images, or a band of rows of one, that stay in the second-level cache; but enough places for a long sum.
+    n = g.groups * (p.width * g.channels * g.row_stride + g.out_width * p.units * p.unit) * <Py_ssize_t>sizeof(real)
+    p.rows = max(BAND // max(1, n), (TERMS + g.out_width - 1) // g.out_width)
+    images = max(1, min(g.batch, p.rows // g.out_height))
+    n = (g.out_height + p.rows - 1) // p.rows
+    p.rows = band = (g.out_height + n - 1) // n
+    fit_band(g, &p)
     # Few blocks: their units are shared out as well, though each part then packs the panel anew.
     parts = 1 if threads == 1 else max(1, min(
         p.units // FEW_UNITS if p.packed else p.units, (4 * threads + blocks - 1) // blocks))
     dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid_x = empty((images * g.groups * p.image + COLUMNS,), dtype)
-    cdef real[::1] laid_y = empty((images * g.groups * p.units * p.places * p.unit,), dtype)
+    cdef real[::1] laid_x = empty((images * g.groups * p.x_size + COLUMNS,), dtype)
+    cdef real[::1] laid_y = empty((images * g.groups * p.y_size,), dtype)
     cdef real[::1] sums = empty((blocks * p.units * p.unit * COLUMNS,), dtype)
     cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
     cdef Py_ssize_t[::1] panel_offset = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
-    first = 0
+    first = row = 0
     while first < g.batch:
         images = min(images, g.batch - first)
-        for item in prange(images * g.groups, nogil=True, schedule="static", num_threads=threads):
-            n = first + item // g.groups
-            group = item % g.groups
-            lay_out_x(g, &p, &x[n, group * g.channels, 0, 0], &laid_x[item * p.image], set)
-            lay_out_y(
-                g, &p, &y[n, group * g.out_channels, 0, 0], &laid_y[item * p.units * p.places * p.unit], set
+        p.rows = min(band, g.out_height - row)
+        fit_band(g, &p)
+        work = p.height + p.units
+        for item in prange(images * g.groups * work, nogil=True, schedule="dynamic", num_threads=threads,
+                           chunksize=max(1, images * g.groups * work // (16 * threads))):
+            n = item // work
+            lay_out_part(
+                g, &p, &x[first + n // g.groups, n % g.groups * g.channels, 0, 0],
+                &y[first + n // g.groups, n % g.groups * g.out_channels, 0, 0], row, item % work,
+                &laid_x[n * p.x_size], &laid_y[n * p.y_size], set,
             )
         for item in prange(blocks * parts, nogil=True, schedule="dynamic", num_threads=threads):
             block = item // parts
             for i in range(images):
                 n = i * g.groups + block // (p.runs * p.blocks)
                 add_products(
-                    g, &p, &laid_x[n * p.image], &laid_y[n * p.units * p.places * p.unit], &offset[0],
-                    &panel_offset[0], &panels[threadid() * TERMS * COLUMNS],
-                    &sums[block * p.units * p.unit * COLUMNS], block % (p.runs * p.blocks),
-                    item % parts * p.units // parts, (item % parts + 1) * p.units // parts, first + i == 0, set,
+                    g, &p, &laid_x[n * p.x_size], &laid_y[n * p.y_size], &offset[0], &panel_offset[0],
+                    &panels[threadid() * TERMS * COLUMNS], &sums[block * p.units * p.unit * COLUMNS],
+                    block % (p.runs * p.blocks), item % parts * p.units // parts,
+                    (item % parts + 1) * p.units // parts, first + i + row == 0, set,
                 )
-        first += images
+        row += p.rows
+        if row == g.out_height:
+            first += images
+            row = 0
     for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
         finish(
             g, &p, &sums[item // g.out_channels * p.runs * p.blocks * p.units * p.unit * COLUMNS],
