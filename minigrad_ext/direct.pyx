@@ -70,48 +70,47 @@ cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
     return b.channels > 0 and b.taps > 0
 
 
-cdef bint pack_weights(
+cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
+    return m.channels * m.rows * m.columns
+
+
+cdef void pack_weights(
     const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
 ) noexcept nogil:
-    """The weights of each unit of outs as an array (terms, unit), in the order of the blocks; rows without an out are 0.
-    Returns whether all are finite."""
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, done = 0, unit, out, rows, a, c, t
-    cdef bint all_finite = True, side_by_side
+    """The weights of each unit of outs as an array (terms, unit), in the order of the blocks."""
+    cdef Py_ssize_t done = 0, unit, out, outs, a, c, t
     cdef real *to
     cdef const real *from_
     cdef Block b
     memset(&b, 0, sizeof(b))
     while next_block(m, &b):
-        side_by_side = m.w_out == 1 and b.taps == 1
-        # By channels, though arrays are by units: w is read in the order in which it lies in memory.
-        for c in range(0 if m.in_order or side_by_side else b.channels):
+        for c in range(b.channels):  # though arrays are by units: w is read in the order in which it lies in memory
             for unit in range(first_unit, last_unit):
                 out = unit % m.tiles * m.unit
-                rows = min(m.unit, m.outs - out)
-                to = packed + (unit * terms + done + c * b.taps) * m.unit
+                outs = min(m.unit, m.outs - out)
+                to = packed + unit * m.unit_step + (done + c * b.taps) * m.unit
+                from_ = w + unit // m.tiles * m.w_group + out * m.w_out + (b.channel + c) * m.w_channel
                 for t in range(b.taps):
-                    from_ = first_weight(m, w, unit, &b) + c * m.w_channel + m.weight[b.tap + t]
-                    for a in range(rows):
-                        to[t * m.unit + a] = from_[a * m.w_out]
-        for unit in range(first_unit, last_unit):
-            rows = min(m.unit, m.outs - unit % m.tiles * m.unit)
-            to = packed + (unit * terms + done) * m.unit
-            from_ = first_weight(m, w, unit, &b)
-            if m.in_order:
-                transpose(m.set, to, m.unit, from_ + b.tap, m.w_out, rows, b.channels * b.taps)
-            elif side_by_side:
-                copy(m.set, to, m.unit, from_ + m.weight[b.tap], m.w_channel, b.channels, rows)
-            for t in range(b.channels * b.taps if rows < m.unit else 0):
-                for a in range(rows, m.unit):
-                    to[t * m.unit + a] = 0
-            all_finite &= finite(m.set, to, b.channels * b.taps * m.unit)
+                    for a in range(outs):
+                        to[t * m.unit + a] = from_[m.weight[b.tap + t] + a * m.w_out]
         done += b.channels * b.taps
+
+
+cdef inline const real *weights_of(const Correlation *m, const real *w, Py_ssize_t unit, Py_ssize_t term) noexcept nogil:
+    """Where those of a unit, from some term on, are in w as it was prepared."""
+    return w + unit // m.tiles * m.group_step + unit % m.tiles * m.unit_step + term * m.term_step
+
+
+cdef bint prepare_weights(const Correlation *m, const real *w, real *packed, int threads) noexcept:
+    """Packs the weights, unless tiles can read them as they are. Returns whether all are finite, if that matters."""
+    cdef Py_ssize_t units = m.groups * m.tiles, size = m.groups * m.w_group, item
+    cdef bint all_finite = True
+    for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
+        if not m.in_order:
+            pack_weights(m, w, item * units // threads, (item + 1) * units // threads, packed)
+        if m.border:
+            all_finite &= finite(m.set, w + item * size // threads, (item + 1) * size // threads - item * size // threads)
     return all_finite
-
-
-cdef inline const real *first_weight(const Correlation *m, const real *w, Py_ssize_t unit, const Block *b) noexcept nogil:
-    """Where the weights of a unit and a block begin, as if they began with tap 0."""
-    return w + unit // m.tiles * m.w_group + unit % m.tiles * m.unit * m.w_out + b.channel * m.w_channel
 
 
 # --- panels --------------------------------------------------------------------------------------------------
@@ -188,7 +187,7 @@ cdef inline void write_out(
 
 
 cdef void packed_panel(
-    const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t start, Py_ssize_t stop,
+    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t start, Py_ssize_t stop,
     Py_ssize_t unit, Py_ssize_t last_unit, const Py_ssize_t *offset, real *panel,
 ) noexcept nogil:
     """The result at places start ... stop - 1, for some units: those of all groups in a row."""
@@ -221,9 +220,9 @@ cdef void packed_panel(
             while q < stop - start:
                 for u in range(unit, end):
                     tile(
-                        m.set, packed + (u * terms + done) * m.unit, panel + q, offset, b.channels * b.taps,
-                        result + (u - unit) * m.unit * pitch + q, pitch, min(m.unit, outs - (u - unit) * m.unit),
-                        min(stripe, stop - start - q), done == 0,
+                        m.set, weights_of(m, w, u, done), m.term_step, m.out_step, panel + q, offset,
+                        b.channels * b.taps, result + (u - unit) * m.unit * pitch + q, pitch,
+                        min(m.unit, outs - (u - unit) * m.unit), min(stripe, stop - start - q), done == 0,
                     )
                 q += stripe
             done += b.channels * b.taps
@@ -235,7 +234,7 @@ cdef void packed_panel(
 
 
 cdef void wide_panel(
-    const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t image, Py_ssize_t i,
+    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image, Py_ssize_t i,
     Py_ssize_t rows, Py_ssize_t j, Py_ssize_t columns, Py_ssize_t first_tile, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
     """Part of the result of some outs of one group of one image, from place (i, j) on, given the image's layout. What
@@ -244,7 +243,7 @@ cdef void wide_panel(
     cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * m.unit, m.outs - first)
     cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe
     layout += i * m.pitch + j
-    packed += (group * m.tiles + first_tile) * terms * m.unit
+    w = weights_of(m, w, group * m.tiles + first_tile, 0)
     while done < terms:
         size = min(TERMS, terms - done)
         stripe = stripe_of(<Py_ssize_t>sizeof(real) * size)
@@ -252,9 +251,9 @@ cdef void wide_panel(
         while q < places:
             for u in range((outs + m.unit - 1) // m.unit):
                 tile(
-                    m.set, packed + (u * terms + done) * m.unit, layout + q, offset + done, size,
-                    result + u * m.unit * WIDE + q, WIDE, min(m.unit, outs - u * m.unit), min(stripe, places - q),
-                    done == 0,
+                    m.set, w + u * m.unit_step + done * m.term_step, m.term_step, m.out_step, layout + q,
+                    offset + done, size, result + u * m.unit * WIDE + q, WIDE, min(m.unit, outs - u * m.unit),
+                    min(stripe, places - q), done == 0,
                 )
             q += stripe
         done += size
@@ -265,22 +264,18 @@ cdef void wide_panel(
 
 
 cdef inline void cut_panel(
-    const Correlation *m, const real *layout, const real *packed, real *out, Py_ssize_t image,
+    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image,
     Py_ssize_t panel, Py_ssize_t part, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
     cdef const Cut *c = &m.cut
     cdef Py_ssize_t i = panel // c.across * c.rows, j = panel % c.across * c.columns
     wide_panel(
-        m, layout, packed, out, image, i, min(c.rows, m.grid_height - i), j, min(c.columns, m.grid_width - j),
+        m, layout, w, out, image, i, min(c.rows, m.grid_height - i), j, min(c.columns, m.grid_width - j),
         part * AT_ONCE, offset, result,
     )
 
 
 # --- correlations --------------------------------------------------------------------------------------------
-
-cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
-    return m.channels * m.rows * m.columns
-
 
 cdef inline bint nothing_to_add(const Correlation *m) noexcept nogil:
     """Whether no tap, or no channel, meets the places of m, or there are none."""
@@ -343,19 +338,20 @@ cdef bint image_by_image(
     cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
     for k in range(kinds):
         find_offsets(m + k, &offset[0] + start[k])
-        all_finite &= pack_weights(m + k, w, 0, units, &packed[0] + start[k] * units * m.unit)
+        all_finite &= prepare_weights(m + k, w, &packed[0] + start[k] * units * m.unit, threads)
     for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
                        chunksize=max(1, m.batch * m.groups // (16 * threads))):
         for k in range(kinds):
             one_image(
-                m + k, source, &packed[0] + start[k] * units * m.unit, out, item, &offset[0] + start[k],
-                &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK,
+                m + k, source, w if m[k].in_order else &packed[0] + start[k] * units * m.unit, out, item,
+                &offset[0] + start[k], &scratch[threadid() * private],
+                &scratch[threadid() * private] + size + SLACK,
             )
     return all_finite or not border
 
 
 cdef void one_image(
-    const Correlation *m, const real *source, const real *packed, real *out, Py_ssize_t image,
+    const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
     const Py_ssize_t *offset, real *layout, real *result,
 ) noexcept nogil:
     cdef Py_ssize_t k, panel
@@ -366,7 +362,7 @@ cdef void one_image(
         lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
     for panel in range(m.cut.panels):
         for k in range(m.cut.parts):
-            cut_panel(m, layout, packed, out, image, panel, k, offset, result)
+            cut_panel(m, layout, w, out, image, panel, k, offset, result)
 
 
 cdef bint kind_by_kind(
@@ -376,7 +372,7 @@ cdef bint kind_by_kind(
     cdef Py_ssize_t units = m.groups * m.tiles, terms = count_terms(m), image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k
     cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
-    cdef bint all_finite = True
+    cdef bint all_finite
     if nothing_to_add(m):
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
         return True
@@ -384,7 +380,8 @@ cdef bint kind_by_kind(
     dtype = np.dtype(np.float32 if real is float else np.float64)
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
     cdef real[::1] laid = empty((1 if m.flat else images * image + SLACK,), dtype)
-    cdef real[::1] packed = empty((units * terms * m.unit,), dtype)
+    cdef real[::1] packed = empty((1 if m.in_order else units * terms * m.unit,), dtype)
+    cdef const real *prepared = w if m.in_order else &packed[0]
     cdef real[::1] scratch = empty((threads * private,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]
@@ -393,8 +390,7 @@ cdef bint kind_by_kind(
     else:
         for k in range(TERMS):
             offset[k] = k * PITCH
-    for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
-        all_finite &= pack_weights(m, w, item * units // threads, (item + 1) * units // threads, &packed[0])
+    all_finite = prepare_weights(m, w, &packed[0], threads)
     first = 0
     while first < m.batch:
         images = min(images, m.batch - first)
@@ -412,7 +408,7 @@ cdef bint kind_by_kind(
                 chunksize=max(1, images * m.groups * panels // (16 * threads)),
             ):
                 cut_panel(
-                    m, layout + item // panels * m.channels * m.plane, &packed[0], out, item // panels,
+                    m, layout + item // panels * m.channels * m.plane, prepared, out, item // panels,
                     item // m.cut.parts % m.cut.panels, item % m.cut.parts, &offset[0], &scratch[threadid() * private],
                 )
         else:
@@ -429,7 +425,7 @@ cdef bint kind_by_kind(
             ):
                 p = item // parts
                 packed_panel(
-                    m, layout, &packed[0], out, p * vectors // panels * LANES,
+                    m, layout, prepared, out, p * vectors // panels * LANES,
                     min(places, (p + 1) * vectors // panels * LANES), item % parts * units // parts,
                     (item % parts + 1) * units // parts, &offset[0], &scratch[threadid() * private],
                 )

@@ -44,7 +44,8 @@ cdef struct Correlation:
     Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
     Py_ssize_t area, plane                                # of kinds, and of channels
     Py_ssize_t unit, tiles                                # outs in the rows of a tile; such units of outs, per group
-    bint in_order                                         # channels and taps follow each other in w as they are counted
+    bint in_order                                         # channels and taps follow each other in w as they are counted:
+    Py_ssize_t group_step, unit_step, term_step, out_step  # tiles read w itself, else a copy; distances in either
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
@@ -132,6 +133,12 @@ cdef inline void prepare(Correlation *m) noexcept nogil:
     m.in_order = m.w_channel == m.rows * m.columns
     for k in range(m.rows * m.columns):
         m.in_order &= m.weight[k] == k
+    if m.in_order:
+        m.group_step, m.unit_step, m.term_step, m.out_step = m.w_group, m.unit * m.w_out, 1, m.w_out
+    else:
+        m.term_step, m.out_step = m.unit, 1
+        m.unit_step = m.channels * m.rows * m.columns * m.unit
+        m.group_step = m.tiles * m.unit_step
     m.border = False
     for u in range(m.rows):
         m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height

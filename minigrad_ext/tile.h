@@ -26,8 +26,8 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 
 #define VECTOR NAME(vector)
 
-/* `tile` for an array w with any distances between terms and rows. Literal numbers of rows and vectors let the compiler
-   unroll the loops over them and keep `sum` in registers. */
+/* `tile` for literal numbers of rows and vectors, which let the compiler unroll the loops over them and keep `sum` in
+   registers. */
 INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
                         ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
 {
@@ -50,15 +50,17 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
         }
 }
 
-/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k, a] * x[offset[k] + q],  a < rows <= ROWS, q < columns
+/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k * w_term + a * w_row] * x[offset[k] + q]
+   for a < rows <= ROWS and q < columns
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate
-   for it. w is an array (terms, ROWS), whatever the number of rows. Columns are done in whole vectors: x must be
-   readable, and out writable, up to the next multiple of LANES. */
-static inline void NAME(tile)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, REAL *out,
-                       ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns, int fresh)
+   for it. Columns are done in whole vectors: x must be readable, and out writable, up to the next multiple of LANES. */
+static inline void NAME(tile)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
+                              ptrdiff_t terms, REAL *out, ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns,
+                              int fresh)
 {
-#define BLOCK(rows, vectors) NAME(block)(w, ROWS, 1, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
+#define BLOCK(rows, vectors) \
+    NAME(block)(w, w_term, w_row, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
 #define CASE(rows, most) \
     case rows: \
         for (ptrdiff_t q = 0, left = columns; left > 0;) { \

@@ -4,8 +4,7 @@
     w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]
 
 The rows of a tile are output channels o, the terms of its sum are the places (i, j) of y, and its columns are what a
-place meets in x, (u, v, c). For that x is copied with channels last, and y in units of as many channels as a tile has
-rows. In x a row (v, c) of the kernel, or c alone if it is dilated, lies side by side: a *piece*. The columns are cut into
+place meets in x, (u, v, c). For that x is copied with channels last: a row (v, c) of the kernel, or c alone if it is dilated, lies side by side: a *piece*. The columns are cut into
 blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while all units
 pass over it. Where these are few, the copy does not pay: then tiles read x itself, a block is cut from one piece, and a
 table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between them, which makes
@@ -44,7 +43,7 @@ cdef struct Parts:
     Py_ssize_t runs, run, blocks               # columns: so many runs of so many numbers, in so many blocks each
     Py_ssize_t rows, height                    # of y in a band, and of x that they meet
     Py_ssize_t width, places                   # of x, and of a band of y
-    Py_ssize_t x_size, y_size                  # numbers of a band as it is laid out
+    Py_ssize_t size                            # numbers of a band of x as it is laid out
 
 
 cdef void lay_out_row(
@@ -61,22 +60,6 @@ cdef void lay_out_row(
         transpose(
             set, row + start * g.channels, g.channels, x + (h - g.row_padding) * g.width + start - g.column_padding,
             g.height * g.width, g.channels, stop - start,
-        )
-
-
-cdef void lay_out_part(
-    const Geometry *g, const Parts *p, const real *x, const real *y, Py_ssize_t first, Py_ssize_t item, real *laid_x,
-    real *laid_y, int set,
-) noexcept nogil:
-    """Part of a band of one image and group, from row `first` of y on: a row of x, or a unit of y as an array (places,
-    unit)."""
-    cdef Py_ssize_t u = item - p.height, out_plane = g.out_height * g.out_width
-    if u < 0:
-        lay_out_row(g, p, x, first * g.row_stride + item, laid_x + item * p.width * g.channels, set)
-    else:
-        transpose(
-            set, laid_y + u * p.places * p.unit, p.unit, y + u * p.unit * out_plane + first * g.out_width, out_plane,
-            min(p.unit, g.out_channels - u * p.unit), p.places,
         )
 
 
@@ -117,13 +100,13 @@ cdef void pack_places(
 
 
 cdef void add_products(
-    const Geometry *g, const Parts *p, const real *image, const real *rows, const Py_ssize_t *offset,
+    const Geometry *g, const Parts *p, const real *image, const real *y, const Py_ssize_t *offset,
     const Py_ssize_t *panel_offset, real *panel, real *sums, Py_ssize_t block, Py_ssize_t first_unit,
     Py_ssize_t last_unit, bint fresh, int set,
 ) noexcept nogil:
     """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
     cdef Py_ssize_t start = block_start(p, block % p.blocks), stop = block_start(p, block % p.blocks + 1)
-    cdef Py_ssize_t place = 0, u, size
+    cdef Py_ssize_t place = 0, u, size, out_plane = g.out_height * g.out_width
     cdef const real *columns = panel
     if not p.packed:
         columns = image + piece_offset(g, p, block // p.blocks) + start
@@ -135,9 +118,9 @@ cdef void add_products(
             pack_places(g, p, image, place, place + size, start, stop, panel, set)
         for u in range(first_unit, last_unit):
             tile(
-                set, rows + (u * p.places + place) * p.unit, columns, panel_offset if p.packed else offset + place,
-                size, sums + u * p.unit * COLUMNS, COLUMNS, min(p.unit, g.out_channels - u * p.unit), stop - start,
-                fresh and place == 0,
+                set, y + u * p.unit * out_plane + place, 1, out_plane, columns,
+                panel_offset if p.packed else offset + place, size, sums + u * p.unit * COLUMNS, COLUMNS,
+                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and place == 0,
             )
         place += size
 
@@ -180,8 +163,7 @@ cdef void fit_band(const Geometry *g, Parts *p) noexcept:
     """The sizes that follow from the rows of a band."""
     p.places = p.rows * g.out_width
     p.height = (p.rows - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
-    p.x_size = p.height * p.width * g.channels
-    p.y_size = p.units * p.unit * p.places
+    p.size = p.height * p.width * g.channels
 
 
 cdef int broad_weight_grad(
@@ -189,7 +171,7 @@ cdef int broad_weight_grad(
     int set,
 ) except -1:
     cdef Parts p
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, row, n, item, i, parts, block, blocks, work, band
+    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, row, n, item, i, parts, block, blocks, band
     p.unit = tile_rows(set)
     p.units = (g.out_channels + p.unit - 1) // p.unit
     p.piece = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
@@ -211,8 +193,7 @@ cdef int broad_weight_grad(
     parts = 1 if threads == 1 else max(1, min(
         p.units // FEW_UNITS if p.packed else p.units, (4 * threads + blocks - 1) // blocks))
     dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid_x = empty((images * g.groups * p.x_size + COLUMNS,), dtype)
-    cdef real[::1] laid_y = empty((images * g.groups * p.y_size,), dtype)
+    cdef real[::1] laid = empty((images * g.groups * p.size + COLUMNS,), dtype)
     cdef real[::1] sums = empty((blocks * p.units * p.unit * COLUMNS,), dtype)
     cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
@@ -224,21 +205,19 @@ cdef int broad_weight_grad(
         images = min(images, g.batch - first)
         p.rows = min(band, g.out_height - row)
         fit_band(g, &p)
-        work = p.height + p.units
-        for item in prange(images * g.groups * work, nogil=True, schedule="dynamic", num_threads=threads,
-                           chunksize=max(1, images * g.groups * work // (16 * threads))):
-            n = item // work
-            lay_out_part(
-                g, &p, &x[first + n // g.groups, n % g.groups * g.channels, 0, 0],
-                &y[first + n // g.groups, n % g.groups * g.out_channels, 0, 0], row, item % work,
-                &laid_x[n * p.x_size], &laid_y[n * p.y_size], set,
+        for item in prange(images * g.groups * p.height, nogil=True, schedule="static", num_threads=threads):
+            n = item // p.height
+            lay_out_row(
+                g, &p, &x[first + n // g.groups, n % g.groups * g.channels, 0, 0], row * g.row_stride + item % p.height,
+                &laid[item * p.width * g.channels], set,
             )
         for item in prange(blocks * parts, nogil=True, schedule="dynamic", num_threads=threads):
             block = item // parts
             for i in range(images):
-                n = i * g.groups + block // (p.runs * p.blocks)
+                n = block // (p.runs * p.blocks)
                 add_products(
-                    g, &p, &laid_x[n * p.x_size], &laid_y[n * p.y_size], &offset[0], &panel_offset[0],
+                    g, &p, &laid[(i * g.groups + n) * p.size], &y[first + i, n * g.out_channels, row, 0], &offset[0],
+                    &panel_offset[0],
                     &panels[threadid() * TERMS * COLUMNS], &sums[block * p.units * p.unit * COLUMNS],
                     block % (p.runs * p.blocks), item % parts * p.units // parts,
                     (item % parts + 1) * p.units // parts, first + i + row == 0, set,
