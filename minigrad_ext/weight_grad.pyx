@@ -200,6 +200,7 @@ cdef int broad_weight_grad(
     cdef Py_ssize_t[::1] panel_offset = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
+    memset(&laid[images * g.groups * p.size], 0, COLUMNS * sizeof(real))
     first = row = 0
     while first < g.batch:
         images = min(images, g.batch - first)
