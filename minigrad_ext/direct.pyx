@@ -78,42 +78,36 @@ cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
 
 
 cdef void pack_weights(
-    const Correlation *m, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
+    const Correlation *m, Py_ssize_t kinds, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
 ) noexcept nogil:
-    """The weights of each unit of outs as an array (terms, unit), in the order of the blocks."""
-    cdef Py_ssize_t done = 0, unit, out, outs, a, c, t
+    """The weights of each kind and unit of outs as an array (terms, unit), unless tiles can read w as it is. They are
+    read in the order in which they lie in w, once for all kinds."""
+    cdef Py_ssize_t unit, out, outs, a, c, t, k, taps
     cdef real *to
     cdef const real *from_
-    cdef Block b
-    memset(&b, 0, sizeof(b))
-    while next_block(m, &b):
-        for c in range(b.channels):  # though arrays are by units: w is read in the order in which it lies in memory
-            for unit in range(first_unit, last_unit):
-                out = unit % m.tiles * m.unit
-                outs = min(m.unit, m.outs - out)
-                to = packed + unit * m.unit_step + (done + c * b.taps) * m.unit
-                from_ = w + unit // m.tiles * m.w_group + out * m.w_out + (b.channel + c) * m.w_channel
-                for t in range(b.taps):
+    for c in range(m.channels):
+        for unit in range(first_unit, last_unit):
+            out = unit % m.tiles * m.unit
+            outs = min(m.unit, m.outs - out)
+            for k in range(kinds):
+                taps = 0 if m[k].in_order else m[k].rows * m[k].columns
+                to = packed + weights_before(m + k) + unit * m[k].unit_step + c * taps * m.unit
+                for t in range(taps):
+                    from_ = w + unit // m.tiles * m.w_group + out * m.w_out + c * m.w_channel + m[k].weight[t]
                     for a in range(outs):
-                        to[t * m.unit + a] = from_[m.weight[b.tap + t] + a * m.w_out]
-        done += b.channels * b.taps
+                        to[t * m.unit + a] = from_[a * m.w_out]
 
 
-cdef inline const real *weights_of(const Correlation *m, const real *w, Py_ssize_t unit, Py_ssize_t term) noexcept nogil:
-    """Where those of a unit, from some term on, are in w as it was prepared."""
+cdef inline Py_ssize_t weights_before(const Correlation *m) noexcept nogil:
+    """How many packed weights of other kinds there are before those of m."""
+    return m.terms_before * m.groups * m.tiles * m.unit
+
+
+cdef inline const real *weights_of(
+    const Correlation *m, const real *w, Py_ssize_t unit, Py_ssize_t term
+) noexcept nogil:
+    """Where those of a unit, from some term on, are in w, be it packed or not."""
     return w + unit // m.tiles * m.group_step + unit % m.tiles * m.unit_step + term * m.term_step
-
-
-cdef bint prepare_weights(const Correlation *m, const real *w, real *packed, int threads) noexcept:
-    """Packs the weights, unless tiles can read them as they are. Returns whether all are finite, if that matters."""
-    cdef Py_ssize_t units = m.groups * m.tiles, size = m.groups * m.w_group, item
-    cdef bint all_finite = True
-    for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
-        if not m.in_order:
-            pack_weights(m, w, item * units // threads, (item + 1) * units // threads, packed)
-        if m.border:
-            all_finite &= finite(m.set, w + item * size // threads, (item + 1) * size // threads - item * size // threads)
-    return all_finite
 
 
 # --- panels --------------------------------------------------------------------------------------------------
@@ -313,46 +307,56 @@ cdef bint correlate(
     """Fills `out`, by one correlation for each kind of places; returns whether it is right. It is not where the zeros of
     a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity left a
     NaN."""
-    cdef Py_ssize_t size = 0, k
-    cdef bint right = True, wide = True
+    cdef Py_ssize_t units = m.groups * m.tiles, size = 0, terms = 0, weights = m.groups * m.w_group, k, item
+    cdef bint in_order = True, wide = True, border = False, all_finite = True
     for k in range(kinds):
+        m[k].terms_before = terms
+        terms += count_terms(m + k)
         size = max(size, layout_size(m + k) // m.groups)
+        in_order &= m[k].in_order
         wide &= m[k].wide
+        border |= m[k].border
+    cdef real[::1] packed = empty((1 if in_order else max(1, units * terms * m.unit),), type_of(w))
+    for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
+        if not in_order:
+            pack_weights(m, kinds, w, item * units // threads, (item + 1) * units // threads, &packed[0])
+        if border:
+            all_finite &= finite(
+                m.set, w + item * weights // threads,
+                (item + 1) * weights // threads - item * weights // threads,
+            )
     if wide and size <= SMALL // <Py_ssize_t>sizeof(real) and m.batch * m.groups >= 2 * threads:
-        return image_by_image(m, kinds, size, source, w, out, threads)
-    for k in range(kinds):
-        right &= kind_by_kind(m + k, source, w, out, threads)
-    return right
+        image_by_image(m, kinds, size, terms, source, w, &packed[0], out, threads)
+    else:
+        for k in range(kinds):
+            kind_by_kind(m + k, source, w if m[k].in_order else &packed[0] + weights_before(m + k), out, threads)
+    return all_finite or not border
 
 
-cdef bint image_by_image(
-    Correlation *m, Py_ssize_t kinds, Py_ssize_t size, const real *source, const real *w, real *out, int threads
-) except? False:
+cdef inline type_of(const real *w):
+    return np.dtype(np.float32 if real is float else np.float64)
+
+
+cdef int image_by_image(
+    Correlation *m, Py_ssize_t kinds, Py_ssize_t size, Py_ssize_t terms, const real *source, const real *w,
+    const real *packed, real *out, int threads,
+) except -1:
     """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
     reads and writes stays in its caches. Panels are not packed."""
-    cdef Py_ssize_t units = m.groups * m.tiles, terms = 0, item, k, private = size + SLACK + AT_ONCE * m.unit * WIDE
-    cdef bint all_finite = True, border = False
-    cdef Py_ssize_t[::1] start = np.empty(kinds, np.intp)
-    for k in range(kinds):
-        start[k] = terms
-        terms += count_terms(m + k)
-        border |= m[k].border
-    dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] packed = empty((max(1, units * terms * m.unit),), dtype)
-    cdef real[::1] scratch = empty((threads * private,), dtype)
+    cdef Py_ssize_t item, k, private = size + SLACK + AT_ONCE * m.unit * WIDE
+    cdef real[::1] scratch = empty((threads * private,), type_of(w))
     cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
     for k in range(kinds):
-        find_offsets(m + k, &offset[0] + start[k])
-        all_finite &= prepare_weights(m + k, w, &packed[0] + start[k] * units * m.unit, threads)
+        find_offsets(m + k, &offset[0] + m[k].terms_before)
     for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
                        chunksize=max(1, m.batch * m.groups // (16 * threads))):
         for k in range(kinds):
             one_image(
-                m + k, source, w if m[k].in_order else &packed[0] + start[k] * units * m.unit, out, item,
-                &offset[0] + start[k], &scratch[threadid() * private],
+                m + k, source, w if m[k].in_order else packed + weights_before(m + k), out, item,
+                &offset[0] + m[k].terms_before, &scratch[threadid() * private],
                 &scratch[threadid() * private] + size + SLACK,
             )
-    return all_finite or not border
+    return 0
 
 
 cdef void one_image(
@@ -371,23 +375,18 @@ cdef void one_image(
             cut_panel(m, layout, w, out, image, panel, k, offset, result)
 
 
-cdef bint kind_by_kind(
-    Correlation *m, const real *source, const real *w, real *out, int threads
-) except? False:
+cdef int kind_by_kind(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
     """Places of one kind in all images."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = count_terms(m), image, images, first
     cdef Py_ssize_t places, vectors, panels, parts, item, p, k
     cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
-    cdef bint all_finite
     if nothing_to_add(m):
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
-        return True
+        return 0
     image = layout_size(m)
-    dtype = np.dtype(np.float32 if real is float else np.float64)
+    dtype = type_of(w)
     images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
     cdef real[::1] laid = empty((1 if m.flat else images * image + SLACK,), dtype)
-    cdef real[::1] packed = empty((1 if m.in_order else units * terms * m.unit,), dtype)
-    cdef const real *prepared = w if m.in_order else &packed[0]
     cdef real[::1] scratch = empty((threads * private,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
     cdef const real *layout = &laid[0]
@@ -396,7 +395,6 @@ cdef bint kind_by_kind(
     else:
         for k in range(TERMS):
             offset[k] = k * PITCH
-    all_finite = prepare_weights(m, w, &packed[0], threads)
     if not m.flat:
         memset(&laid[images * image], 0, SLACK * sizeof(real))
     first = 0
@@ -416,7 +414,7 @@ cdef bint kind_by_kind(
                 chunksize=max(1, images * m.groups * panels // (16 * threads)),
             ):
                 cut_panel(
-                    m, layout + item // panels * m.channels * m.plane, prepared, out, item // panels,
+                    m, layout + item // panels * m.channels * m.plane, w, out, item // panels,
                     item // m.cut.parts % m.cut.panels, item % m.cut.parts, &offset[0], &scratch[threadid() * private],
                 )
         else:
@@ -433,14 +431,14 @@ cdef bint kind_by_kind(
             ):
                 p = item // parts
                 packed_panel(
-                    m, layout, prepared, out, p * vectors // panels * LANES,
+                    m, layout, w, out, p * vectors // panels * LANES,
                     min(places, (p + 1) * vectors // panels * LANES), item % parts * units // parts,
                     (item % parts + 1) * units // parts, &offset[0], &scratch[threadid() * private],
                 )
         source += images * m.groups * m.channels * m.height * m.width
         out += images * m.groups * m.outs * m.out_plane
         first += images
-    return all_finite or not m.border
+    return 0
 
 
 # --- the two maps that are correlations ----------------------------------------------------------------------

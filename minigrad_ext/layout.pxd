@@ -51,6 +51,7 @@ cdef struct Correlation:
     bint flat                                             # the source serves as layout
     bint turned                                           # a flat source of one image with channels last
     Cut cut
+    Py_ssize_t terms_before                               # of the kinds of places before this one
     int set
 
 
