@@ -11,17 +11,18 @@ rows (and columns) of x fall into s kinds, by h mod s, which meet different taps
 
 *Layout.* First the source is copied with the border of zeros around it, and with the rows and columns that a stride
 skips between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
-strides, dilations and borders any more.
+strides, dilations and borders any more. (The zeros behind a row serve as those before the next one, too.)
 
 *Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL. What the taps
 see from these places is copied side by side into a matrix (terms, PANEL): small images and odd widths fill it as well
 as large ones do. The rest is a dense product. Each number copied serves every output channel, so the copy is cheap;
 where there are few output channels the tiles read the layout itself, and the places between the rows are computed for
-nothing.
+nothing. If images are small as well, one thread lays out one of them and does all that is to be done with it.
 
-*Blocks.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the caches while
-all output channels, eight at a time, pass over it. Weights are packed once per call, in the order in which tiles read
-them.
+*Blocks and stripes.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the
+second-level cache. All output channels, as many at a time as a tile has rows, pass over one stripe of it, which stays
+in the first-level cache, and then over the next. Weights are read where they lie; only those of an input gradient are
+packed, in the order in which tiles read them.
 
 The weight gradient is in weight_grad.pyx.
 
@@ -304,9 +305,9 @@ cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
 cdef bint correlate(
     Correlation *m, Py_ssize_t kinds, const real *source, const real *w, real *out, int threads
 ) except? False:
-    """Fills `out`, by one correlation for each kind of places; returns whether it is right. It is not where the zeros of
-    a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity left a
-    NaN."""
+    """Fills `out`, by one correlation for each kind of places; returns whether it is right. It is not where the zeros
+    of a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity
+    left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, size = 0, terms = 0, weights = m.groups * m.w_group, k, item
     cdef bint in_order = True, wide = True, border = False, all_finite = True
     for k in range(kinds):

@@ -9,10 +9,12 @@ cdef extern from "instructions.h" nogil:
     bint has_instructions(int set)
     Py_ssize_t tile_rows(int set)      # the shape of a tile; a vector has fewer lanes of double
     Py_ssize_t tile_vectors(int set)
-    void tile_float(int set, const float *w, Py_ssize_t w_term, Py_ssize_t w_row, const float *x, const Py_ssize_t *offset,
-                    Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
-    void tile_double(int set, const double *w, Py_ssize_t w_term, Py_ssize_t w_row, const double *x, const Py_ssize_t *offset,
-                    Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh)
+    void tile_float(int set, const float *w, Py_ssize_t w_term, Py_ssize_t w_row, const float *x,
+                    const Py_ssize_t *offset, Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows,
+                    Py_ssize_t columns, bint fresh)
+    void tile_double(int set, const double *w, Py_ssize_t w_term, Py_ssize_t w_row, const double *x,
+                    const Py_ssize_t *offset, Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows,
+                    Py_ssize_t columns, bint fresh)
     void dot_float(int set, const float *y, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
                    size, float *out)
     void dot_double(int set, const double *y, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t

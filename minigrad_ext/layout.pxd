@@ -44,8 +44,8 @@ cdef struct Correlation:
     Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
     Py_ssize_t area, plane                                # of kinds, and of channels
     Py_ssize_t unit, tiles                                # outs in the rows of a tile; such units of outs, per group
-    bint in_order                                         # channels and taps follow each other in w as they are counted:
-    Py_ssize_t group_step, unit_step, term_step, out_step  # tiles read w itself, else a copy; distances in either
+    bint in_order                                         # terms are neighbours in w: tiles read w itself, not a copy
+    Py_ssize_t group_step, unit_step, term_step, out_step  # distances in w, or in the copy
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout

@@ -4,11 +4,12 @@
     w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]
 
 The rows of a tile are output channels o, the terms of its sum are the places (i, j) of y, and its columns are what a
-place meets in x, (u, v, c). For that x is copied with channels last: a row (v, c) of the kernel, or c alone if it is dilated, lies side by side: a *piece*. The columns are cut into
-blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while all units
-pass over it. Where these are few, the copy does not pay: then tiles read x itself, a block is cut from one piece, and a
-table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between them, which makes
-long sums the more accurate.
+place meets in x, (u, v, c). For that x is copied with channels last: then a row (v, c) of the kernel, or c alone if it
+is dilated, lies side by side, as a *piece*. It is done in bands that stay in the second-level cache. The columns are cut
+into blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while all
+units pass over it. Where there are few units the copy does not pay: then tiles read x itself, a block is cut from one
+piece, and a table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between them,
+which makes long sums the more accurate.
 
 Where there are few channels, in groups of one or in a first layer, they would leave most lanes of a vector empty. Then
 the places of y go there: a dot product for each weight.
@@ -49,7 +50,7 @@ cdef struct Parts:
 cdef void lay_out_row(
     const Geometry *g, const Parts *p, const real *x, Py_ssize_t h, real *row, int set
 ) noexcept nogil:
-    """Row h of an image, counted from the border's first, with channels last, (width, channels): 0 beyond the border."""
+    """Row h of an image and its border, with channels last: an array (width, channels), 0 beyond the border."""
     cdef Py_ssize_t start = min(p.width, g.column_padding), stop
     stop = max(start, min(p.width, g.width + g.column_padding))
     if not 0 <= h - g.row_padding < g.height:
@@ -66,7 +67,9 @@ cdef void lay_out_row(
 cdef inline Py_ssize_t piece_offset(const Geometry *g, const Parts *p, Py_ssize_t piece) noexcept nogil:
     """Where a piece begins in x with channels last, for place (0, 0)."""
     if p.piece == g.channels:  # one for each tap
-        return (piece // g.kernel_width * g.row_dilation * p.width + piece % g.kernel_width * g.column_dilation) * p.piece
+        return g.channels * (
+            piece // g.kernel_width * g.row_dilation * p.width + piece % g.kernel_width * g.column_dilation
+        )
     return piece * g.row_dilation * p.width * g.channels
 
 
