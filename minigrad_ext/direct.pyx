@@ -379,7 +379,7 @@ cdef void one_image(
 cdef int kind_by_kind(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
     """Places of one kind in all images."""
     cdef Py_ssize_t units = m.groups * m.tiles, terms = count_terms(m), image, images, first
-    cdef Py_ssize_t places, vectors, panels, parts, item, p, k
+    cdef Py_ssize_t places, runs, vectors, panels, parts, item, p, k, first_place
     cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
     if nothing_to_add(m):
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
@@ -419,21 +419,25 @@ cdef int kind_by_kind(Correlation *m, const real *source, const real *w, real *o
                     item // m.cut.parts % m.cut.panels, item % m.cut.parts, &offset[0], &scratch[threadid() * private],
                 )
         else:
-            places = images * m.grid_height * m.grid_width
+            # Runs of places: each image, or all of them where they are small. (Results of one go right to their place.)
+            places = m.grid_height * m.grid_width
+            runs = images if places >= PANEL else 1
+            places = places * images // runs
             vectors = (places + LANES - 1) // LANES
             panels = (places + PANEL - 1) // PANEL
             # Few panels, or many units: these are shared out as well, though each part then packs the panel anew.
             parts = (units + MOST - 1) // MOST
             if threads > 1:
-                parts = max(parts, min(units, (4 * threads + panels - 1) // panels))
+                parts = max(parts, min(units, (4 * threads + runs * panels - 1) // (runs * panels)))
             for item in prange(
-                panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
-                chunksize=max(1, panels * parts // (16 * threads)),
+                runs * panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
+                chunksize=max(1, runs * panels * parts // (16 * threads)),
             ):
-                p = item // parts
+                first_place = item // (panels * parts) * places
+                p = item // parts % panels
                 packed_panel(
-                    m, layout, w, out, p * vectors // panels * LANES,
-                    min(places, (p + 1) * vectors // panels * LANES), item % parts * units // parts,
+                    m, layout, w, out, first_place + p * vectors // panels * LANES,
+                    first_place + min(places, (p + 1) * vectors // panels * LANES), item % parts * units // parts,
                     (item % parts + 1) * units // parts, &offset[0], &scratch[threadid() * private],
                 )
         source += images * m.groups * m.channels * m.height * m.width
