@@ -1,7 +1,8 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Elementwise arithmetic on the CPU, by several threads.
 
-These loops wait for memory, whatever the instruction set. A literal `operation` lets the compiler make a loop of each.
+These loops wait for memory, whatever the instruction set. A literal `operation` lets the compiler make a loop of each;
+a thread chooses the loop for a block, as the compiler would not see through what starts threads.
 """
 
 from cython.parallel cimport prange
@@ -33,42 +34,48 @@ cdef inline real value(Operation operation, real x, real y) noexcept nogil:
     return 0 if x <= 0 else y
 
 
-cdef inline void apply_all(
-    Operation operation, const real *x, Py_ssize_t x_step, const real *y, Py_ssize_t y_step, real *z, Py_ssize_t size,
-    int threads,
-) noexcept:
-    cdef Py_ssize_t block, j
-    for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
-        for j in range(block * BLOCK, block_end(block, size)):
-            z[j] = value(operation, x[j * x_step], y[j * y_step])
-
-
 cdef inline void apply_steps(
-    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t size,
-    int threads,
-) noexcept:
+    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t start,
+    Py_ssize_t end,
+) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef real number
     if x_repeats:
-        apply_all(operation, x, 0, y, 1, z, size, threads)
+        number = x[0]  # read once: for all that the compiler knows, z could be the same memory
+        for j in range(start, end):
+            z[j] = value(operation, number, y[j])
     elif y_repeats:
-        apply_all(operation, x, 1, y, 0, z, size, threads)
+        number = y[0]
+        for j in range(start, end):
+            z[j] = value(operation, x[j], number)
     else:
-        apply_all(operation, x, 1, y, 1, z, size, threads)
+        for j in range(start, end):
+            z[j] = value(operation, x[j], y[j])
+
+
+cdef void apply_block(
+    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t start,
+    Py_ssize_t end,
+) noexcept nogil:
+    if operation == ADD:
+        apply_steps(ADD, x, x_repeats, y, y_repeats, z, start, end)
+    elif operation == SUB:
+        apply_steps(SUB, x, x_repeats, y, y_repeats, z, start, end)
+    elif operation == MUL:
+        apply_steps(MUL, x, x_repeats, y, y_repeats, z, start, end)
+    elif operation == DIV:
+        apply_steps(DIV, x, x_repeats, y, y_repeats, z, start, end)
+    else:
+        apply_steps(RELU_GRAD, x, x_repeats, y, y_repeats, z, start, end)
 
 
 cdef void apply(
     Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t size,
     int threads,
 ) noexcept:
-    if operation == ADD:
-        apply_steps(ADD, x, x_repeats, y, y_repeats, z, size, threads)
-    elif operation == SUB:
-        apply_steps(SUB, x, x_repeats, y, y_repeats, z, size, threads)
-    elif operation == MUL:
-        apply_steps(MUL, x, x_repeats, y, y_repeats, z, size, threads)
-    elif operation == DIV:
-        apply_steps(DIV, x, x_repeats, y, y_repeats, z, size, threads)
-    else:
-        apply_steps(RELU_GRAD, x, x_repeats, y, y_repeats, z, size, threads)
+    cdef Py_ssize_t block
+    for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
+        apply_block(operation, x, x_repeats, y, y_repeats, z, block * BLOCK, block_end(block, size))
 
 
 cdef binary(Operation operation, x, y, z, int threads):
@@ -117,30 +124,38 @@ def relu(x, y, int threads):
     binary(RELU_GRAD, x, x, y, threads)
 
 
-cdef inline void choose_all(
+cdef inline void choose_steps(
     const char *condition, const bits *x, Py_ssize_t x_step, const bits *y, Py_ssize_t y_step, bits *z,
+    Py_ssize_t start, Py_ssize_t end,
+) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef bits first = x[0], second = y[0], one, other
+    for j in range(start, end):
+        one, other = x[j] if x_step else first, y[j] if y_step else second
+        z[j] = other ^ ((other ^ one) & -<bits> condition[j])
+
+
+cdef void choose_block(
+    const char *condition, const bits *x, bint x_repeats, const bits *y, bint y_repeats, bits *z, Py_ssize_t start,
+    Py_ssize_t end,
+) noexcept nogil:
+    if x_repeats and y_repeats:
+        choose_steps(condition, x, 0, y, 0, z, start, end)
+    elif x_repeats:
+        choose_steps(condition, x, 0, y, 1, z, start, end)
+    elif y_repeats:
+        choose_steps(condition, x, 1, y, 0, z, start, end)
+    else:
+        choose_steps(condition, x, 1, y, 1, z, start, end)
+
+
+cdef void choose(
+    const char *condition, const bits *x, bint x_repeats, const bits *y, bint y_repeats, bits *z,
     Py_ssize_t size, int threads,
 ) noexcept:
-    cdef Py_ssize_t block, j
-    cdef bits mask
+    cdef Py_ssize_t block
     for block in prange(blocks(size), nogil=True, schedule="static", num_threads=team(size, threads)):
-        for j in range(block * BLOCK, block_end(block, size)):
-            mask = -<bits> condition[j]
-            z[j] = y[j * y_step] ^ ((y[j * y_step] ^ x[j * x_step]) & mask)
-
-
-cdef void choose_steps(
-    const char *condition, const bits *x, bint x_repeats, const bits *y, bint y_repeats, bits *z, Py_ssize_t size,
-    int threads,
-) noexcept:
-    if x_repeats and y_repeats:
-        choose_all(condition, x, 0, y, 0, z, size, threads)
-    elif x_repeats:
-        choose_all(condition, x, 0, y, 1, z, size, threads)
-    elif y_repeats:
-        choose_all(condition, x, 1, y, 0, z, size, threads)
-    else:
-        choose_all(condition, x, 1, y, 1, z, size, threads)
+        choose_block(condition, x, x_repeats, y, y_repeats, z, block * BLOCK, block_end(block, size))
 
 
 def where(condition, x, y, z, int threads):
@@ -154,11 +169,10 @@ def where(condition, x, y, z, int threads):
     cdef const void *second = reads(y, kind, 1 if y_size == 1 else size)
     cdef void *result = writes(z, kind, size)
     if z.itemsize == 4:
-        choose_steps(c, <const int *> first, x_size == 1, <const int *> second, y_size == 1, <int *> result, size,
-                     threads)
+        choose(c, <const int *> first, x_size == 1, <const int *> second, y_size == 1, <int *> result, size, threads)
     elif z.itemsize == 8:
-        choose_steps(c, <const long long *> first, x_size == 1, <const long long *> second, y_size == 1,
-                     <long long *> result, size, threads)
+        choose(c, <const long long *> first, x_size == 1, <const long long *> second, y_size == 1,
+               <long long *> result, size, threads)
     else:
         raise ValueError(f"where: {z.dtype} has neither 32 nor 64 bits")
 
@@ -179,13 +193,26 @@ def erf(x, y, int threads):
         erf_all(<const double *> reads(x, b"d", size), <double *> writes(y, b"d", size), size, threads)
 
 
+cdef inline void add_row(real *x, const real *bias, Py_ssize_t channels, Py_ssize_t places) noexcept nogil:
+    """To `places` places of each of the channels; if there is one place alone, the channels are neighbours."""
+    cdef Py_ssize_t c, j
+    cdef real number
+    if places == 1:
+        for c in range(channels):
+            x[c] += bias[c]
+        return
+    for c in range(channels):
+        number = bias[c]
+        for j in range(c * places, (c + 1) * places):
+            x[j] += number
+
+
 cdef void add_rows(
-    real *x, const real *bias, Py_ssize_t rows, Py_ssize_t channels, Py_ssize_t places, int threads
+    real *x, const real *bias, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t places, int threads
 ) noexcept:
-    cdef Py_ssize_t row, j
-    for row in prange(rows, nogil=True, schedule="static", num_threads=team(rows * places, threads)):
-        for j in range(row * places, (row + 1) * places):
-            x[j] += bias[row % channels]
+    cdef Py_ssize_t n, size = channels * places
+    for n in prange(batch, nogil=True, schedule="static", num_threads=team(batch * size, threads)):
+        add_row(x + n * size, bias, channels, places)
 
 
 def add_bias(x, bias, int threads):
@@ -195,8 +222,8 @@ def add_bias(x, bias, int threads):
     batch, channels, places = x.shape
     size = batch * channels * places
     if kind == b"f":
-        add_rows(<float *> writes(x, kind, size), <const float *> reads(bias, kind, channels), batch * channels,
-                 channels, places, threads)
+        add_rows(<float *> writes(x, kind, size), <const float *> reads(bias, kind, channels), batch, channels, places,
+                 threads)
     else:
-        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch * channels,
-                 channels, places, threads)
+        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch, channels, places,
+                 threads)

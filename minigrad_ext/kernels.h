@@ -3,6 +3,9 @@
 #if defined(WINOGRAD) && defined(SINGLE)
 #include "winograd.h"
 #endif
+#ifdef PRODUCTS
+#include "products.h"
+#endif
 
 #undef LANES
 #undef INLINE

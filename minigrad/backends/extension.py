@@ -11,6 +11,7 @@ try:
         from minigrad_ext import normalization as normalization
         from minigrad_ext import optimizers as optimizers
         from minigrad_ext import pool as pool
+        from minigrad_ext import products as products
         from minigrad_ext import window as window
         from minigrad_ext import winograd as winograd
 except ImportError as error:
