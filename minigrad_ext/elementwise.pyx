@@ -6,7 +6,6 @@ a thread chooses the loop for a block, as the compiler would not see through wha
 """
 
 from cython.parallel cimport prange
-from libc.math cimport erf as c_erf
 
 from minigrad_ext.arrays cimport block_end, blocks, kind_of, reads, real, team, writes, BLOCK
 
@@ -175,22 +174,6 @@ def where(condition, x, y, z, int threads):
                <long long *> result, size, threads)
     else:
         raise ValueError(f"where: {z.dtype} has neither 32 nor 64 bits")
-
-
-cdef void erf_all(const real *x, real *y, Py_ssize_t size, int threads) noexcept:
-    cdef Py_ssize_t j
-    for j in prange(size, nogil=True, schedule="static", num_threads=team(size, threads)):
-        y[j] = <real> c_erf(x[j])
-
-
-def erf(x, y, int threads):
-    """y = erf(x), computed in double precision by the C library, which is right to the last digit"""
-    cdef Py_ssize_t size = x.size
-    cdef char kind = kind_of(x)
-    if kind == b"f":
-        erf_all(<const float *> reads(x, kind, size), <float *> writes(y, kind, size), size, threads)
-    else:
-        erf_all(<const double *> reads(x, b"d", size), <double *> writes(y, b"d", size), size, threads)
 
 
 cdef inline void add_row(real *x, const real *bias, Py_ssize_t channels, Py_ssize_t places) noexcept nogil:

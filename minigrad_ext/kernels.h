@@ -6,6 +6,9 @@
 #ifdef PRODUCTS
 #include "products.h"
 #endif
+#ifdef FUNCTIONS
+#include "functions.h"
+#endif
 
 #undef LANES
 #undef INLINE

@@ -226,6 +226,24 @@ class Backend(ABC):
     def add_bias(self, x: Array, bias: Array) -> None:
         """x[n,c,...] += bias[c], in place"""
 
+    # Along one axis, which is not empty:
+
+    @abstractmethod
+    def softmax(self, x: Array, axis: int) -> Array:
+        """y = e^x / (the sum of e^x), without overflow"""
+
+    @abstractmethod
+    def softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        """dx = y * (dy - the sum of dy * y)"""
+
+    @abstractmethod
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """y = x - log(the sum of e^x), without overflow"""
+
+    @abstractmethod
+    def log_softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        """dx = dy - e^y * the sum of dy"""
+
     # Windows: window (i, j) and tap (u, v) meet (h, k) as in conv2d; an element's place is h * width + k, in int32.
 
     @abstractmethod

@@ -21,6 +21,31 @@ class Composed(Backend):
     def add_bias(self, x: Array, bias: Array) -> None:
         self._write(x, self.add(x, self._column(bias, x)))
 
+    # --- softmax ----------------------------------------------------------------------------------------
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        powers = self.exp(self._shifted(x, axis))
+        return self.div(powers, self._sum_along(powers, axis))
+
+    def softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        return self.mul(y, self.sub(dy, self._sum_along(self.mul(dy, y), axis)))
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        shifted = self._shifted(x, axis)
+        logarithm = self.log(self.sum(self.exp(shifted), (axis,)))
+        return self.sub(shifted, self.broadcast_to(logarithm, x.shape))
+
+    def log_softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        return self.sub(dy, self.mul(self.exp(y), self._sum_along(dy, axis)))
+
+    def _shifted(self, x: Array, axis: int) -> Array:
+        """x less its largest element, which changes no softmax and keeps e^x from overflowing."""
+        return self.sub(x, self.broadcast_to(self.max(x, (axis,)), x.shape))
+
+    def _sum_along(self, x: Array, axis: int) -> Array:
+        """The sum along the axis, at each of its places."""
+        return self.broadcast_to(self.sum(x, (axis,)), x.shape)
+
     # --- windows ----------------------------------------------------------------------------------------
 
     def max_pool2d(self, x: Array, geometry: ConvGeometry) -> tuple[Array, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.backends.base import HostArray
 from minigrad.backends.composed import first_places
-from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
+from minigrad.backends.extension import elementwise, functions, machine, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.reference import Reference, quiet
 from minigrad.backends.threads import get_num_threads
@@ -19,7 +19,19 @@ from minigrad.backends.threads import get_num_threads
 empty = pool.empty
 SMALL = 32 * 1024  # bytes
 _int32 = np.dtype(np.int32)
+_SET = max([number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)])
 Primitive = Callable[..., HostArray]
+
+
+def _kernel(kernel: Callable[..., None]) -> Primitive:
+    """A primitive of which a kernel of functions.pyx does all."""
+
+    def primitive(self: Reference, x: HostArray) -> HostArray:
+        y = empty(x.shape, x.dtype)
+        kernel(np.ascontiguousarray(x), y, get_num_threads(), _SET)
+        return y
+
+    return primitive
 
 
 def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
@@ -51,12 +63,14 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 class Networks(Reference):
     _empty = staticmethod(empty)
     neg = _pooled("neg", np.negative)
-    exp = _pooled("exp", np.exp)
+    exp = _kernel(functions.exp)
+    sigmoid = _kernel(functions.sigmoid)
+    tanh = _kernel(functions.tanh)
+    erf = _kernel(functions.erf)
     log = _pooled("log", np.log)
     sin = _pooled("sin", np.sin)
     cos = _pooled("cos", np.cos)
     abs = _pooled("abs", np.abs)
-    tanh = _pooled("tanh", np.tanh)
     add = _pooled("add", np.add, elementwise.add)
     sub = _pooled("sub", np.subtract, elementwise.sub)
     mul = _pooled("mul", np.multiply, elementwise.mul)
@@ -70,11 +84,6 @@ class Networks(Reference):
         elementwise.relu(np.ascontiguousarray(x), y, get_num_threads())
         return y
 
-    def erf(self, x: HostArray) -> HostArray:
-        y = empty(x.shape, x.dtype)
-        elementwise.erf(np.ascontiguousarray(x), y, get_num_threads())
-        return y
-
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
         if condition.size * x.itemsize < SMALL or x.itemsize < 4 or not condition.shape:
             return np.asarray(super().where(condition, x, y))
@@ -83,13 +92,6 @@ class Networks(Reference):
         first, second = [_element_or_all(array).view(bits) for array in (x, y)]
         elementwise.where(np.ascontiguousarray(condition), first, second, z.view(bits), get_num_threads())
         return z
-
-    def sigmoid(self, x: HostArray) -> HostArray:
-        if x.nbytes < SMALL:
-            return np.asarray(super().sigmoid(x))
-        one = np.ones((), x.dtype)
-        small = self.exp(self.neg(self.abs(x)))  # never overflows
-        return self.div(self.where(x < 0, small, one), self.add(small, one))
 
     def relu_grad(self, y: HostArray, dy: HostArray) -> HostArray:
         if y.nbytes < SMALL or y.dtype.kind != "f":
@@ -118,6 +120,28 @@ class Networks(Reference):
         y = empty(x.shape, x.dtype)
         np.copyto(y, x)
         return y
+
+    # --- softmax ----------------------------------------------------------------------------------------
+
+    def softmax(self, x: HostArray, axis: int) -> HostArray:
+        return self._by_rows("softmax", axis, x)
+
+    def softmax_grad(self, dy: HostArray, y: HostArray, axis: int) -> HostArray:
+        return self._by_rows("softmax_grad", axis, dy, y)
+
+    def log_softmax(self, x: HostArray, axis: int) -> HostArray:
+        return self._by_rows("log_softmax", axis, x)
+
+    def log_softmax_grad(self, dy: HostArray, y: HostArray, axis: int) -> HostArray:
+        return self._by_rows("log_softmax_grad", axis, dy, y)
+
+    def _by_rows(self, name: str, axis: int, *arrays: HostArray) -> HostArray:
+        """By the kernel of that name, which works along the last axis."""
+        if axis != arrays[0].ndim - 1:
+            return getattr(super(), name)(*arrays, axis)  # type: ignore[no-any-return]
+        z = empty(arrays[0].shape, arrays[0].dtype)
+        getattr(functions, name)(*map(np.ascontiguousarray, arrays), z, get_num_threads(), _SET)
+        return z
 
     # --- windows ----------------------------------------------------------------------------------------
 

@@ -12,11 +12,12 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor
 from minigrad.backends.geometry import ConvGeometry
-from minigrad_ext import elementwise, normalization, optimizers, window
+from minigrad_ext import elementwise, functions, machine, normalization, optimizers, window
 
 CPU = minigrad.get_backend("cpu")
 REFERENCE = minigrad.get_backend("reference")
 FLOATS = ["float32", "float64"]
+SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 
 
 @pytest.fixture
@@ -45,7 +46,14 @@ X, CHANNELS = (8, 16, 800), (16,)
 CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "add": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "div": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "exp": lambda dtype: (normal((3, 33_333), dtype),),
+    "sigmoid": lambda dtype: (normal((3, 33_333), dtype),),
+    "tanh": lambda dtype: (normal((3, 33_333), dtype),),
     "erf": lambda dtype: (normal((3, 33_333), dtype),),
+    "softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
+    "softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
+    "log_softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
+    "log_softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
     "relu": lambda dtype: (normal((3, 33_333), dtype),),
     "relu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "where": lambda dtype: (normal((99_999,)) > 0, normal((99_999,), dtype), normal((99_999,), dtype, 1)),
@@ -122,6 +130,28 @@ def test_pooling_of_any_geometry(kernel: int, stride: int, padding: int, dilatio
     np.testing.assert_array_equal(CPU.spread(dy, places, g), REFERENCE.spread(dy, places, g))
 
 
+@pytest.mark.parametrize("number", SETS)
+@pytest.mark.parametrize("name", ["exp", "sigmoid", "tanh", "erf"])
+def test_functions_are_right_to_some_units_in_the_last_place(name: str, number: int) -> None:
+    special = [0, -0.0, 1e-40, -1e-40, np.inf, -np.inf, np.nan, 88.7228, 88.7229, -87.4, -103.9, -104.1, 3e38, -3e38]
+    near, far = np.linspace(-6, 6, 40_001), np.linspace(-110, 95, 40_001)
+    x = np.concatenate([special, near, near / 1e4, far]).astype("float32")
+    y = np.empty_like(x)
+    getattr(functions, name)(x, y, 1, number)
+    exact = getattr(REFERENCE, name)(x.astype("float64"))
+    with np.errstate(over="ignore"):
+        rounded = exact.astype("float32")
+    np.testing.assert_array_equal(np.signbit(y[~np.isnan(y)]), np.signbit(exact[~np.isnan(y)]))
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(rounded))
+    finite = np.isfinite(rounded)
+    assert np.max(np.abs(y[finite] - exact[finite]) / np.spacing(np.abs(rounded[finite]))) < 3
+    np.testing.assert_array_equal(y[~finite], rounded[~finite])
+    for size in range(70):  # whole vectors and what is left
+        part = np.full(size + 1, 7, "float32")
+        getattr(functions, name)(x[:size], part[:size], 1, number)
+        np.testing.assert_allclose(part, [*y[:size], 7], rtol=5e-7, atol=1e-44)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
     """The mean is taken away first: a mean of squares less the square of the mean would have no digit left."""
@@ -182,7 +212,8 @@ def spoiled(array: Any) -> list[Any]:
 KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
     "add": (elementwise.add, [np.ones((2, 3))] * 2 + [np.empty((2, 3))], [2]),
     "relu": (elementwise.relu, [np.ones((2, 3)), np.empty((2, 3))], [2]),
-    "erf": (elementwise.erf, [np.ones((2, 3)), np.empty((2, 3))], [2]),
+    "erf": (functions.erf, [np.ones((2, 3)), np.empty((2, 3))], [2, 0]),
+    "softmax_grad": (functions.softmax_grad, [np.ones((2, 3)) for _ in range(3)], [2, 0]),
     "add_bias": (elementwise.add_bias, [np.ones((2, 3, 4)), np.ones(3)], [2]),
     "where": (elementwise.where, [np.ones((2, 3), bool), *[np.ones((2, 3), "q")] * 2, np.empty((2, 3), "q")], [2]),
     "max_pool2d": (window.max_pool2d, [np.ones((1, 2, 4, 4)), np.zeros((2, 2), "i"), np.empty((1, 2, 2, 2)),

@@ -173,6 +173,22 @@ def positions_of_maxima(dtype: str) -> Iterator[Arguments]:
         yield x, 0
 
 
+def along_axes(dtype: str) -> Iterator[Arguments]:
+    normal = np.random.default_rng(0).standard_normal
+    for shape in [(5,), (3, 4), (2, 3, 4), (7, 100), (40, 33), (3, 1000)]:
+        for axis in range(len(shape)):
+            yield (normal(shape) * 8).astype(dtype), axis
+    far = np.array([[1000, 1001, 999], [-1000, -1000, -1001], [3e38, -3e38, 0], [-np.inf, 0, 1]], dtype)
+    odd = np.array([[np.inf, 0, 1], [np.nan, 0, 1], [-np.inf, -np.inf, -np.inf], [1e-40, -1e-40, 0]], dtype)
+    yield from [(far, 1), (far.T.copy(), 0), (odd, 1)]
+
+
+def along_axes_back(dtype: str) -> Iterator[Arguments]:
+    for x, axis in along_axes(dtype):
+        y = np.where(np.isfinite(x), x, 0) / 100
+        yield np.clip(x, -1000, 1000), -np.abs(y), axis
+
+
 def new_shapes(dtype: str) -> Iterator[Arguments]:
     for old, new in [((), (1, 1)), ((0, 3), (2, 0)), ((2, 3, 4), (4, 6)), ((24,), (2, 3, 4)), ((1,), ())]:
         yield whole(old, dtype), new
@@ -404,6 +420,10 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "matmul": (NUMBERS, products),
     "relu_grad": (ALL, two),
     "add_bias": (NUMBERS, biased),
+    "softmax": (FLOATS, along_axes),
+    "softmax_grad": (FLOATS, along_axes_back),
+    "log_softmax": (FLOATS, along_axes),
+    "log_softmax_grad": (FLOATS, along_axes_back),
     "max_pool2d": (FLOATS, pooled),
     "pick": (FLOATS, picked),
     "spread": (FLOATS, spread_out),
@@ -417,7 +437,8 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
 }
 # The others are exact, or rounded as IEEE 754 prescribes.
 ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
-SUMMED = {"batch_norm", "batch_norm_grad"}  # of numbers that are not whole, in an order of one's own
+# These add up numbers that are not whole, in an order of their own.
+SUMMED = {"batch_norm", "batch_norm_grad", "softmax", "softmax_grad", "log_softmax", "log_softmax_grad"}
 WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 
