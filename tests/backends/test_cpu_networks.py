@@ -166,7 +166,10 @@ FAST: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "relu": (lambda x: x.relu(), [(4, 5)]),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(2, 3, 6, 7)]),
     "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [(6, 3, 4, 5), (3,), (3,)]),
+    "softmax": (lambda x: F.softmax(x, 2), [(5, 4, 3)]),
     "log_softmax": (lambda x: F.log_softmax(x, 1), [(5, 4, 3)]),
+    "cross_entropy": (lambda x: F.cross_entropy(x, minigrad.tensor([0, 2, 1], device=x.device)), [(3, 4)]),
+    "linear": (lambda x, w, b: F.linear(x, w, b), [(5, 4), (3, 4), (3,)]),
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b), [(2, 3, 6, 7), (4, 3, 2, 2), (4,)]),
 }
 
