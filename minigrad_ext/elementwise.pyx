@@ -210,3 +210,41 @@ def add_bias(x, bias, int threads):
     else:
         add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch, channels, places,
                  threads)
+
+
+cdef void add_part(
+    const real *x, const long long *rows, real *y, Py_ssize_t count, Py_ssize_t width, Py_ssize_t start, Py_ssize_t end
+) noexcept nogil:
+    cdef Py_ssize_t k, j
+    cdef const real *one
+    cdef real *sum
+    for k in range(count):
+        one, sum = x + k * width, y + rows[k] * width
+        for j in range(start, end):
+            sum[j] += one[j]
+
+
+cdef void add_parts(
+    const real *x, const long long *rows, real *y, Py_ssize_t count, Py_ssize_t width, int threads
+) noexcept:
+    cdef int part, parts = team(count * width, threads)  # of the columns: each number is one thread's
+    for part in prange(parts, nogil=True, schedule="static", num_threads=parts):
+        add_part(x, rows, y, count, width, part * width // parts, (part + 1) * width // parts)
+
+
+def add_to_rows(x, rows, y, int threads):
+    """y[rows[k]] += x[k] for each k, for x of (count, width), y of (height, width) and `rows` of int64"""
+    cdef Py_ssize_t k, count = x.shape[0], width = x.shape[1], height = y.shape[0]
+    cdef char kind = kind_of(x), of_rows = kind_of(rows)
+    if of_rows not in (b"l", b"q") or rows.itemsize != 8:  # int64 by its names in C, long and long long
+        raise ValueError("kernel: rows must be int64")
+    cdef const long long *numbers = <const long long *> reads(rows, of_rows, count)
+    for k in range(count):
+        if not 0 <= numbers[k] < height:
+            raise IndexError(f"index {numbers[k]} is out of bounds for axis 0 with size {height}")
+    if kind == b"f":
+        add_parts(<const float *> reads(x, kind, count * width), numbers, <float *> writes(y, kind, height * width),
+                  count, width, threads)
+    else:
+        add_parts(<const double *> reads(x, b"d", count * width), numbers, <double *> writes(y, b"d", height * width),
+                  count, width, threads)

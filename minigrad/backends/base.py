@@ -272,6 +272,19 @@ class Backend(ABC):
         """dx = weight / sqrt(var + eps) * (dy - mean of dy - normal * mean of (dy * normal)); dweight = the sum of
         dy * normal; dbias = the sum of dy"""
 
+    # Layer norm: the same with rows for channels. x is (rows, places) and not empty, weight and bias are (places,),
+    # mean and var (rows,). normal[r,j] = (x[r,j] - mean[r]) / sqrt(var[r] + eps), and means are those of a row.
+
+    @abstractmethod
+    def layer_norm(self, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, Array, Array]:
+        """y = normal * weight + bias; mean = the mean of x; var = the mean of (x - mean)^2"""
+
+    @abstractmethod
+    def layer_norm_grad(self, dy: Array, x: Array, weight: Array, mean: Array, var: Array,
+                        eps: float) -> tuple[Array, Array, Array]:
+        """dx = (g - mean of g - normal * mean of (g * normal)) / sqrt(var + eps) for g = dy * weight; dweight = the sum
+        of dy * normal over the rows; dbias = the sum of dy over the rows"""
+
     # Optimizers write their arrays in place, all but g: p is a parameter, g its gradient, the rest is remembered.
 
     @abstractmethod

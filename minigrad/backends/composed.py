@@ -116,6 +116,35 @@ class Composed(Backend):
     def _inverse_root(self, var: Array, eps: float) -> Array:
         return self.power(self.add(var, self._number(eps, var)), -0.5)
 
+    # --- layer norm -------------------------------------------------------------------------------------
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, Array, Array]:
+        mean = self._mean_of_rows(x)
+        centred = self.sub(x, self._at_each_place(mean, x))
+        var = self._mean_of_rows(self.mul(centred, centred))
+        normal = self.mul(centred, self._at_each_place(self._inverse_root(var, eps), x))
+        y = self.add(self.mul(normal, self.broadcast_to(weight, x.shape)), self.broadcast_to(bias, x.shape))
+        return y, mean, var
+
+    def layer_norm_grad(self, dy: Array, x: Array, weight: Array, mean: Array, var: Array,
+                        eps: float) -> tuple[Array, Array, Array]:
+        scale = self._at_each_place(self._inverse_root(var, eps), x)
+        normal = self.mul(self.sub(x, self._at_each_place(mean, x)), scale)
+        g = self.mul(dy, self.broadcast_to(weight, x.shape))
+        level = self._at_each_place(self._mean_of_rows(g), x)
+        slope = self._at_each_place(self._mean_of_rows(self.mul(g, normal)), x)
+        dx = self.mul(self.sub(self.sub(g, level), self.mul(normal, slope)), scale)
+        sums = [self.reshape(self.sum(terms, (0,)), weight.shape) for terms in (self.mul(dy, normal), dy)]
+        return dx, sums[0], sums[1]
+
+    def _mean_of_rows(self, x: Array) -> Array:
+        total = self.reshape(self.sum(x, (1,)), x.shape[:1])
+        return self.div(total, self._number(x.shape[1], total))
+
+    def _at_each_place(self, values: Array, like: Array) -> Array:
+        """A number for each row, at every place of the row."""
+        return self.broadcast_to(self.reshape(values, (like.shape[0], 1)), like.shape)
+
     # --- optimizers -------------------------------------------------------------------------------------
 
     def sgd(self, p: Array, g: Array, b: Array | None, lr: float, momentum: float, damping: float, decay: float,

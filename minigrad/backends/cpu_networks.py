@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray
+from minigrad.backends.base import HostArray, Shape
 from minigrad.backends.composed import first_places
 from minigrad.backends.extension import elementwise, functions, machine, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
@@ -107,11 +107,29 @@ class Networks(Reference):
         elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        every_axis_but_that_of_channels = 1 not in axes and axes == (0, *range(2, x.ndim)) and x.ndim > 2
-        if not every_axis_but_that_of_channels or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
+        lead, summed, rest = x.shape[:first], x.shape[first:last], x.shape[last:]
+        if x.nbytes < SMALL or x.dtype.kind != "f" or not x.flags.c_contiguous or not axes:
             return super().sum(x, axes)
-        y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
-        normalization.channel_sums(_places_last(x), y, get_num_threads())
+        y = np.empty([1 if axis in axes else size for axis, size in enumerate(x.shape)], x.dtype)
+        if axes == (0, *range(2, x.ndim)) and x.ndim > 2:
+            normalization.channel_sums(_places_last(x), y, get_num_threads())
+        elif len(axes) == len(summed) and not rest:
+            normalization.row_sums(x.reshape(prod(lead), prod(summed)), y, get_num_threads())
+        elif len(axes) == len(summed) and not lead:
+            normalization.column_sums(x.reshape(prod(summed), prod(rest)), y, get_num_threads())
+        else:
+            return super().sum(x, axes)
+        return y
+
+    def put(self, x: HostArray, key: Any, shape: Shape) -> HostArray:
+        rows = key[0] if key and len(key) == 1 + (key[-1] is Ellipsis) else None
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind != "i" or x.dtype.kind != "f" or x.nbytes < SMALL:
+            return super().put(x, key, shape)
+        y = self.full(shape, 0, x.dtype)
+        rows = np.where(rows < 0, rows + shape[0], rows).astype(np.int64).reshape(-1)
+        parts = np.ascontiguousarray(x).reshape(len(rows), prod(shape[1:]))
+        elementwise.add_to_rows(parts, rows, y.reshape(shape[0], prod(shape[1:])), get_num_threads())
         return y
 
     def copy(self, x: HostArray) -> HostArray:
@@ -161,7 +179,7 @@ class Networks(Reference):
         window.spread(np.ascontiguousarray(y), np.ascontiguousarray(places), x, get_num_threads())
         return x
 
-    # --- batch norm -------------------------------------------------------------------------------------
+    # --- batch norm, layer norm -------------------------------------------------------------------------
 
     def batch_norm(self, x: HostArray, weight: HostArray, bias: HostArray,
                    eps: float) -> tuple[HostArray, HostArray, HostArray]:
@@ -175,6 +193,20 @@ class Networks(Reference):
         dx, dweight, dbias = empty(x.shape, x.dtype), np.empty_like(mean), np.empty_like(mean)
         dy, x, weight, mean, var = map(np.ascontiguousarray, (dy, x, weight, mean, var))
         normalization.batch_norm_grad(dy, x, weight, mean, var, eps, dx, dweight, dbias, get_num_threads())
+        return dx, dweight, dbias
+
+    def layer_norm(self, x: HostArray, weight: HostArray, bias: HostArray,
+                   eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        y, mean, var = empty(x.shape, x.dtype), np.empty(x.shape[:1], x.dtype), np.empty(x.shape[:1], x.dtype)
+        x, weight, bias = map(np.ascontiguousarray, (x, weight, bias))
+        normalization.layer_norm(x, weight, bias, eps, y, mean, var, get_num_threads())
+        return y, mean, var
+
+    def layer_norm_grad(self, dy: HostArray, x: HostArray, weight: HostArray, mean: HostArray, var: HostArray,
+                        eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        dx, dweight, dbias = empty(x.shape, x.dtype), np.empty_like(weight), np.empty_like(weight)
+        dy, x, weight, mean, var = map(np.ascontiguousarray, (dy, x, weight, mean, var))
+        normalization.layer_norm_grad(dy, x, weight, mean, var, eps, dx, dweight, dbias, get_num_threads())
         return dx, dweight, dbias
 
     # --- optimizers -------------------------------------------------------------------------------------

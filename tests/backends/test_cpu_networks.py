@@ -58,6 +58,10 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "relu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "where": lambda dtype: (normal((99_999,)) > 0, normal((99_999,), dtype), normal((99_999,), dtype, 1)),
     "sum": lambda dtype: (normal(X, dtype), (0, 2)),
+    "sum of all": lambda dtype: (normal((3, 33_333), dtype), (0, 1)),
+    "sum of rows": lambda dtype: (normal((300, 333), dtype), (1,)),
+    "sum of columns": lambda dtype: (normal((300, 333), dtype), (0,)),
+    "put": lambda dtype: (normal((3, 70, 333), dtype), (np.arange(210).reshape(3, 70) % 13 - 2, ...), (11, 333)),
     "add_bias": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype)),
     "max_pool2d": lambda dtype: (normal(G.x_shape, dtype), G),
     "pick": lambda dtype: (normal(G.x_shape, dtype), PLACES, G),
@@ -66,6 +70,11 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "batch_norm_grad": lambda dtype: (
         normal(X, dtype), normal(X, dtype, 1), *[normal(CHANNELS, dtype, seed) for seed in (1, 2)],
         np.abs(normal(CHANNELS, dtype, 3)), 1e-5,
+    ),
+    "layer_norm": lambda dtype: (normal((333, 300), dtype), normal((300,), dtype), normal((300,), dtype, 1), 1e-5),
+    "layer_norm_grad": lambda dtype: (
+        normal((333, 300), dtype), normal((333, 300), dtype, 1), normal((300,), dtype, 2), normal((333,), dtype, 3),
+        np.abs(normal((333,), dtype, 4)), 1e-5,
     ),
     "sgd": lambda dtype: (*[normal((99_999,), dtype, seed) for seed in range(3)], 0.1, 0.9, 0.9, 0.01, True),
     "adam": lambda dtype: (
@@ -77,7 +86,7 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
 def performed(backend: Any, name: str, dtype: str) -> list[bytes]:
     """The bits of all that the call has given or written."""
     arguments = CALLS[name](dtype)
-    result = getattr(backend, name)(*arguments)
+    result = getattr(backend, name.split(" ")[0])(*arguments)
     results = result if isinstance(result, tuple) else (result,)
     return [array.tobytes() for array in (*results, *arguments) if isinstance(array, np.ndarray)]
 
@@ -153,6 +162,30 @@ def test_functions_are_right_to_some_units_in_the_last_place(name: str, number: 
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(1, 100_001), (3000, 50), (7, 2, 3, 5000), (40_000, 3), (2, 129, 257)])
+def test_sums_over_neighbouring_axes(shape: tuple[int, ...], dtype: str) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, shape).astype(dtype)
+    for first in range(len(shape)):
+        for last in range(first, len(shape)):
+            axes = tuple(range(first, last + 1))
+            found, expected = CPU.sum(x, axes), x.sum(axes, np.float64, keepdims=True)
+            assert (found.shape, found.dtype) == (expected.shape, dtype)
+            np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
+def test_rows_are_put_back_where_they_were_taken() -> None:
+    rng = np.random.default_rng(0)
+    x, rows = rng.integers(-4, 5, (500, 6, 7)).astype("float32"), rng.integers(-90, 90, 500)
+    for key in [(rows, ...), (rows,)]:
+        np.testing.assert_array_equal(CPU.put(x, key, (90, 6, 7)), REFERENCE.put(x, key, (90, 6, 7)))
+    for wrong in (-91, 90):
+        rows[77] = wrong
+        for backend in (CPU, REFERENCE):
+            with pytest.raises(IndexError, match="is out of bounds for axis 0 with size 90"):
+                backend.put(x, (rows, ...), (90, 6, 7))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
     """The mean is taken away first: a mean of squares less the square of the mean would have no digit left."""
     x = normal((16, 3, 400), dtype) + np.array([1e4, -1e5, 0], dtype).reshape(3, 1)
@@ -165,6 +198,7 @@ def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
 FAST: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "relu": (lambda x: x.relu(), [(4, 5)]),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(2, 3, 6, 7)]),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (3, 4), w, b), [(5, 2, 3, 4), (3, 4), (3, 4)]),
     "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [(6, 3, 4, 5), (3,), (3,)]),
     "softmax": (lambda x: F.softmax(x, 2), [(5, 4, 3)]),
     "log_softmax": (lambda x: F.log_softmax(x, 1), [(5, 4, 3)]),
@@ -216,6 +250,13 @@ KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
     "add": (elementwise.add, [np.ones((2, 3))] * 2 + [np.empty((2, 3))], [2]),
     "relu": (elementwise.relu, [np.ones((2, 3)), np.empty((2, 3))], [2]),
     "erf": (functions.erf, [np.ones((2, 3)), np.empty((2, 3))], [2, 0]),
+    "add_to_rows": (elementwise.add_to_rows, [np.ones((2, 3)), np.zeros(2, "q"), np.ones((4, 3))], [2]),
+    "row_sums": (normalization.row_sums, [np.ones((2, 3)), np.empty(2)], [2]),
+    "column_sums": (normalization.column_sums, [np.ones((2, 3)), np.empty(3)], [2]),
+    "layer_norm": (
+        lambda x, w, b, y, mean, var, threads: normalization.layer_norm(x, w, b, 1e-5, y, mean, var, threads),
+        [np.ones((2, 3)), np.ones(3), np.ones(3), np.empty((2, 3)), np.empty(2), np.empty(2)], [2],
+    ),
     "softmax_grad": (functions.softmax_grad, [np.ones((2, 3)) for _ in range(3)], [2, 0]),
     "add_bias": (elementwise.add_bias, [np.ones((2, 3, 4)), np.ones(3)], [2]),
     "where": (elementwise.where, [np.ones((2, 3), bool), *[np.ones((2, 3), "q")] * 2, np.empty((2, 3), "q")], [2]),
@@ -229,12 +270,16 @@ KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
 }
 
 
+# The array, by its position, whose size the kernel takes from the array itself.
+ANY_SIZE = {"add_bias": 0, "channel_sums": 0, "row_sums": 0, "pick": 0, "spread": 2}
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_refuse_what_does_not_fit(name: str) -> None:
     kernel, arrays, rest = KERNELS[name]
     kernel(*arrays, *rest)
     for position, array in enumerate(arrays):
-        has_any_size = (name, position) in {("add_bias", 0), ("channel_sums", 0), ("pick", 0), ("spread", 2)}
+        has_any_size = position == ANY_SIZE.get(name)
         for wrong in spoiled(array)[int(has_any_size) :]:
             if wrong is None and (name, position) in {("sgd", 2), ("adam", 4)}:  # which may be left out
                 continue

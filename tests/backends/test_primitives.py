@@ -349,6 +349,19 @@ def normalized_back(dtype: str) -> Iterator[Arguments]:
         yield np.random.default_rng(1).standard_normal(x.shape).astype(dtype), x, weight, mean, var, eps
 
 
+def rows_normalized(dtype: str) -> Iterator[Arguments]:
+    for x, _, _, eps in normalized(dtype):
+        for shape in [(x.shape[0], -1), (-1, x.shape[2]), (-1, 1), (1, -1)]:
+            rows = x.reshape(shape)
+            yield rows, whole(rows.shape[1:], dtype), whole(rows.shape[1:], dtype, 1), eps
+
+
+def rows_normalized_back(dtype: str) -> Iterator[Arguments]:
+    for x, weight, bias, eps in rows_normalized(dtype):
+        _, mean, var = REFERENCE.layer_norm(x, weight, bias, eps)
+        yield np.random.default_rng(1).standard_normal(x.shape).astype(dtype), x, weight, mean, var, eps
+
+
 PARAMETERS = [(), (0,), (3,), (2, 3, 4), (70_000,)]
 
 
@@ -429,6 +442,8 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "spread": (FLOATS, spread_out),
     "batch_norm": (FLOATS, normalized),
     "batch_norm_grad": (FLOATS, normalized_back),
+    "layer_norm": (FLOATS, rows_normalized),
+    "layer_norm_grad": (FLOATS, rows_normalized_back),
     "sgd": (FLOATS, descents),
     "adam": (FLOATS, adam_steps),
     "conv2d": (FLOATS, convolutions("x_shape", "w_shape")),
@@ -438,7 +453,8 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
 # The others are exact, or rounded as IEEE 754 prescribes.
 ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
 # These add up numbers that are not whole, in an order of their own.
-SUMMED = {"batch_norm", "batch_norm_grad", "softmax", "softmax_grad", "log_softmax", "log_softmax_grad"}
+SUMMED = {"batch_norm", "batch_norm_grad", "layer_norm", "layer_norm_grad", "softmax", "softmax_grad", "log_softmax",
+          "log_softmax_grad"}  # fmt: skip
 WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 
