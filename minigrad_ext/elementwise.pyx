@@ -18,6 +18,7 @@ cdef enum Operation:
     SUB
     MUL
     DIV
+    MAXIMUM
     RELU_GRAD
 
 
@@ -30,6 +31,8 @@ cdef inline real value(Operation operation, real x, real y) noexcept nogil:
         return x * y
     if operation == DIV:
         return x / y
+    if operation == MAXIMUM:
+        return x if (x > y) | (x != x) else y
     return 0 if x <= 0 else y
 
 
@@ -64,6 +67,8 @@ cdef void apply_block(
         apply_steps(MUL, x, x_repeats, y, y_repeats, z, start, end)
     elif operation == DIV:
         apply_steps(DIV, x, x_repeats, y, y_repeats, z, start, end)
+    elif operation == MAXIMUM:
+        apply_steps(MAXIMUM, x, x_repeats, y, y_repeats, z, start, end)
     else:
         apply_steps(RELU_GRAD, x, x_repeats, y, y_repeats, z, start, end)
 
@@ -77,50 +82,82 @@ cdef void apply(
         apply_block(operation, x, x_repeats, y, y_repeats, z, block * BLOCK, block_end(block, size))
 
 
-cdef binary(Operation operation, x, y, z, int threads):
-    cdef Py_ssize_t size = z.size
-    cdef bint x_repeats = x.size == 1 and size > 1, y_repeats = y.size == 1 and size > 1
+cdef void apply_rows(
+    Operation operation, const real *x, bint x_repeats, const real *y, bint y_repeats, real *z, Py_ssize_t rows,
+    Py_ssize_t middle, Py_ssize_t inner, int threads,
+) noexcept:
+    """The same where one of x and y is a vector that repeats: each of its numbers `inner` times, and all that again."""
+    cdef Py_ssize_t r, size = inner if inner > 1 else middle, at
+    for r in prange(rows, nogil=True, schedule="static", num_threads=team(rows * size, threads)):
+        at = r % middle if inner > 1 else 0
+        apply_block(
+            operation, x + (at if x_repeats else r * size), x_repeats and inner > 1,
+            y + (at if y_repeats else r * size), y_repeats and inner > 1, z + r * size, 0, size,
+        )
+
+
+cdef binary(Operation operation, x, y, z, int threads, Py_ssize_t inner):
+    cdef Py_ssize_t size = z.size, x_size = x.size, y_size = y.size
+    cdef Py_ssize_t middle = min(x_size, y_size), rows
+    cdef bint x_repeats = x_size < size, y_repeats = y_size < size, numbers = middle == 1
     cdef char kind = kind_of(z)
-    cdef const void *first = reads(x, kind, 1 if x_repeats else size)
-    cdef const void *second = reads(y, kind, 1 if y_repeats else size)
-    if x_repeats and y_repeats:
-        raise ValueError("elementwise: two numbers do not make an array")
+    cdef const void *first = reads(x, kind, middle if x_repeats else size)
+    cdef const void *second = reads(y, kind, middle if y_repeats else size)
+    if x_repeats and y_repeats or (middle < size and not numbers and (inner < 1 or size % (middle * inner))):
+        raise ValueError(f"elementwise: {x_size} and {y_size} numbers, {inner} times each, do not make {size}")
+    if numbers or middle == size:
+        if kind == b"f":
+            apply(operation, <const float *> first, x_repeats, <const float *> second, y_repeats,
+                  <float *> writes(z, kind, size), size, threads)
+        else:
+            apply(operation, <const double *> first, x_repeats, <const double *> second, y_repeats,
+                  <double *> writes(z, b"d", size), size, threads)
+        return
+    rows = size // (inner if inner > 1 else middle)
     if kind == b"f":
-        apply(operation, <const float *> first, x_repeats, <const float *> second, y_repeats,
-              <float *> writes(z, kind, size), size, threads)
+        apply_rows(operation, <const float *> first, x_repeats, <const float *> second, y_repeats,
+                   <float *> writes(z, kind, size), rows, middle, inner, threads)
     else:
-        apply(operation, <const double *> first, x_repeats, <const double *> second, y_repeats,
-              <double *> writes(z, b"d", size), size, threads)
+        apply_rows(operation, <const double *> first, x_repeats, <const double *> second, y_repeats,
+                   <double *> writes(z, b"d", size), rows, middle, inner, threads)
 
 
-def add(x, y, z, int threads):
-    """z = x + y; as below, all float32 or all float64, of one size, or one of x and y a number; z may be one of them"""
-    binary(ADD, x, y, z, threads)
+def add(x, y, z, int threads, Py_ssize_t inner=1):
+    """z = x + y; as below, all float32 or all float64, of one size; z may be one of them.
+
+    Of x and y one may be a number, or a vector that repeats: each of its numbers `inner` times, and all that again.
+    """
+    binary(ADD, x, y, z, threads, inner)
 
 
-def sub(x, y, z, int threads):
+def sub(x, y, z, int threads, Py_ssize_t inner=1):
     """z = x - y"""
-    binary(SUB, x, y, z, threads)
+    binary(SUB, x, y, z, threads, inner)
 
 
-def mul(x, y, z, int threads):
+def mul(x, y, z, int threads, Py_ssize_t inner=1):
     """z = x * y"""
-    binary(MUL, x, y, z, threads)
+    binary(MUL, x, y, z, threads, inner)
 
 
-def div(x, y, z, int threads):
+def div(x, y, z, int threads, Py_ssize_t inner=1):
     """z = x / y"""
-    binary(DIV, x, y, z, threads)
+    binary(DIV, x, y, z, threads, inner)
+
+
+def maximum(x, y, z, int threads, Py_ssize_t inner=1):
+    """z = the larger of x and y, NaN if either is"""
+    binary(MAXIMUM, x, y, z, threads, inner)
 
 
 def relu_grad(y, dy, dx, int threads):
     """dx = 0 where y <= 0, else dy"""
-    binary(RELU_GRAD, y, dy, dx, threads)
+    binary(RELU_GRAD, y, dy, dx, threads, 1)
 
 
 def relu(x, y, int threads):
     """y = max(x, 0), which is relu_grad(x, x)"""
-    binary(RELU_GRAD, x, x, y, threads)
+    binary(RELU_GRAD, x, x, y, threads, 1)
 
 
 cdef inline void choose_steps(

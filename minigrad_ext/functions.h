@@ -104,59 +104,58 @@ static void NAME(each)(int f, const REAL *x, REAL *y, ptrdiff_t size)
         for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(erf)(x[j]);
 }
 
-/* Sums, and the search for the largest, go on in so many lanes: more than compilers would take apart. */
+/* Sums, and the search for the largest, go on in so many lanes: more than compilers would take apart. What does not fill
+   them is done one by one. */
 #define MANY 32
+#define IN_LANES(start, body) \
+    REAL lane[MANY]; \
+    for (int k = 0; k < MANY; k++) lane[k] = start; \
+    for (; j + MANY <= size; j += MANY) \
+        for (int k = 0; k < MANY; k++) lane[k] = body;
 
 /* The largest of a row; if there is NaN among them, it may be any. */
 static REAL NAME(largest)(const REAL *x, ptrdiff_t size)
 {
-    REAL lane[MANY], most = -INFINITY;
+    REAL most = -INFINITY;
     ptrdiff_t j = 0;
-    for (int k = 0; k < MANY; k++) lane[k] = -INFINITY;
-    for (; j + MANY <= size; j += MANY)
-        for (int k = 0; k < MANY; k++) lane[k] = x[j + k] > lane[k] ? x[j + k] : lane[k];
+    if (size >= MANY) {
+        IN_LANES(-INFINITY, x[j + k] > lane[k] ? x[j + k] : lane[k])
+        for (int k = 0; k < MANY; k++) most = lane[k] > most ? lane[k] : most;
+    }
     for (; j < size; j++) most = x[j] > most ? x[j] : most;
-    for (int k = 0; k < MANY; k++) most = lane[k] > most ? lane[k] : most;
     return most;
 }
 
-static inline REAL NAME(total)(const REAL *lane)
+/* The sum of x[j], or of x[j] * y[j]. */
+static REAL NAME(row_sum)(const REAL *x, ptrdiff_t size)
 {
     double total = 0;
-    for (int k = 0; k < MANY; k++) total += lane[k];
+    ptrdiff_t j = 0;
+    if (size >= MANY) {
+        IN_LANES(0, lane[k] + x[j + k])
+        for (int k = 0; k < MANY; k++) total += lane[k];
+    }
+    for (; j < size; j++) total += x[j];
+    return (REAL)total;
+}
+
+static REAL NAME(row_product)(const REAL *x, const REAL *y, ptrdiff_t size)
+{
+    double total = 0;
+    ptrdiff_t j = 0;
+    if (size >= MANY) {
+        IN_LANES(0, lane[k] + x[j + k] * y[j + k])
+        for (int k = 0; k < MANY; k++) total += lane[k];
+    }
+    for (; j < size; j++) total += x[j] * y[j];
     return (REAL)total;
 }
 
 /* y[j] = e^(x[j] - most), and their sum. */
 static REAL NAME(powers)(const REAL *x, REAL most, REAL *y, ptrdiff_t size)
 {
-    REAL lane[MANY] = {0};
-    ptrdiff_t j = 0;
-    for (; j + MANY <= size; j += MANY)
-        for (int k = 0; k < MANY; k++) lane[k] += y[j + k] = NAME(exp)(x[j + k] - most);
-    for (int k = 0; j < size; j++, k++) lane[k] += y[j] = NAME(exp)(x[j] - most);
-    return NAME(total)(lane);
-}
-
-/* The sum of x[j], or of x[j] * y[j]. */
-static REAL NAME(row_sum)(const REAL *x, ptrdiff_t size)
-{
-    REAL lane[MANY] = {0};
-    ptrdiff_t j = 0;
-    for (; j + MANY <= size; j += MANY)
-        for (int k = 0; k < MANY; k++) lane[k] += x[j + k];
-    for (int k = 0; j < size; j++, k++) lane[k] += x[j];
-    return NAME(total)(lane);
-}
-
-static REAL NAME(row_product)(const REAL *x, const REAL *y, ptrdiff_t size)
-{
-    REAL lane[MANY] = {0};
-    ptrdiff_t j = 0;
-    for (; j + MANY <= size; j += MANY)
-        for (int k = 0; k < MANY; k++) lane[k] += x[j + k] * y[j + k];
-    for (int k = 0; j < size; j++, k++) lane[k] += x[j] * y[j];
-    return NAME(total)(lane);
+    for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(exp)(x[j] - most);
+    return NAME(row_sum)(y, size);
 }
 
 static void NAME(softmax)(const REAL *x, REAL *y, ptrdiff_t size)
@@ -184,3 +183,4 @@ static void NAME(log_softmax_grad)(const REAL *dy, const REAL *y, REAL *dx, ptrd
 }
 
 #undef MANY
+#undef IN_LANES

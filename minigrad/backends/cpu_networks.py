@@ -37,7 +37,7 @@ def _kernel(kernel: Callable[..., None]) -> Primitive:
 def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
     """The primitive `name` of Reference, whose result is written into pooled memory where it is large.
 
-    The kernel takes over where it can: for floats that lie side by side, and numbers.
+    The kernel takes over where it can: for floats that lie side by side, numbers, and vectors that repeat.
     """
     plain = getattr(Reference, name)
 
@@ -45,9 +45,11 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
     def large(*arrays: HostArray) -> HostArray:
         x = arrays[0] if arrays[0].shape else arrays[-1]
         y = empty(x.shape, x.dtype)
-        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous for array in arrays]):
-            kernel(*arrays, y, get_num_threads())
-            return y
+        if kernel is not None and x.dtype.kind == "f":
+            operands, inner = _without_repetitions(arrays)
+            if inner:
+                kernel(*operands, y, get_num_threads(), inner)
+                return y
         return np.asarray(ufunc(*arrays, out=y))
 
     def primitive(self: Reference, *arrays: HostArray) -> HostArray:
@@ -75,7 +77,7 @@ class Networks(Reference):
     sub = _pooled("sub", np.subtract, elementwise.sub)
     mul = _pooled("mul", np.multiply, elementwise.mul)
     div = _pooled("div", np.divide, elementwise.div)
-    maximum = _pooled("maximum", np.maximum)
+    maximum = _pooled("maximum", np.maximum, elementwise.maximum)
 
     def relu(self, x: HostArray) -> HostArray:
         if x.nbytes < SMALL or x.dtype.kind != "f":
@@ -226,6 +228,24 @@ class Networks(Reference):
             return
         g = np.ascontiguousarray(g)
         optimizers.adam(p, g, m, v, most, decay, shrink, new_mean, new_square, eps, step, get_num_threads())
+
+
+def _without_repetitions(arrays: tuple[HostArray, ...]) -> tuple[tuple[HostArray, ...], int]:
+    """The operands as kernels take them, one of which may be a vector, and how often each of its numbers repeats; 0
+    if that is not how they lie."""
+    odd = [array for array in arrays if not array.flags.c_contiguous]
+    if not odd:
+        return arrays, 1
+    steps, shape, first = odd[0].strides, odd[0].shape, 0
+    last = len(shape)
+    while last > 0 and not steps[last - 1]:
+        last -= 1
+    while first < last and not steps[first]:
+        first += 1
+    vector = odd[0][(0,) * first + (slice(None),) * (last - first) + (0,) * (len(shape) - last)]
+    if len(odd) > 1 or not vector.flags.c_contiguous:
+        return arrays, 0
+    return tuple([vector if array is odd[0] else array for array in arrays]), prod(shape[last:])
 
 
 def _may_be_written(*arrays: HostArray | None) -> bool:

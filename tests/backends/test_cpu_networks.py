@@ -1,5 +1,6 @@
 """What is particular to the CPU in arithmetic, pooling, batch norm and optimizers: threads, numbers, wrong arrays."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -54,6 +55,9 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
     "log_softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
     "log_softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
+    "sub": lambda dtype: (normal((300, 333), dtype), np.broadcast_to(normal((300, 1), dtype, 1), (300, 333))),
+    "mul": lambda dtype: (np.broadcast_to(normal((333,), dtype, 1), (300, 333)), normal((300, 333), dtype)),
+    "maximum": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "relu": lambda dtype: (normal((3, 33_333), dtype),),
     "relu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "where": lambda dtype: (normal((99_999,)) > 0, normal((99_999,), dtype), normal((99_999,), dtype, 1)),
@@ -110,6 +114,19 @@ def test_numbers_meet_every_element(name: str, dtype: str) -> None:
         np.testing.assert_array_equal(getattr(CPU, name)(*operands), getattr(REFERENCE, name)(*operands))
     chosen = CPU.where(x > 0, number, x), CPU.where(x > 0, x, number)
     np.testing.assert_array_equal(chosen, (np.where(x > 0, number, x), np.where(x > 0, x, number)))
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_vectors_that_repeat(name: str, dtype: str) -> None:
+    x = normal((7, 30, 5, 41), dtype)
+    x[0, 0, 0, :3] = np.nan, np.inf, -np.inf
+    for repeated in itertools.product([True, False], repeat=4):
+        shape = [1 if repeats else size for size, repeats in zip(x.shape, repeated, strict=True)]
+        for vector in (normal(shape, dtype, 1), normal(shape, dtype, 2)[..., ::-1]):
+            y = np.broadcast_to(vector, x.shape)
+            for operands in [(x, y), (y, x)]:
+                np.testing.assert_array_equal(getattr(CPU, name)(*operands), getattr(REFERENCE, name)(*operands))
 
 
 @settings(max_examples=60)
