@@ -40,6 +40,7 @@ def windows(x: tuple[int, int, int, int], kernel: int, stride: int, padding: int
 
 
 G = windows((8, 16, 30, 33), 3, 2, 1)
+TILES = windows((8, 16, 30, 33), 2, 2)
 PLACES = REFERENCE.max_pool2d(normal(G.x_shape), G)[1]
 X, CHANNELS = (8, 16, 800), (16,)
 
@@ -69,6 +70,9 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "add_bias": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype)),
     "max_pool2d": lambda dtype: (normal(G.x_shape, dtype), G),
     "pick": lambda dtype: (normal(G.x_shape, dtype), PLACES, G),
+    "max_pool2d by tiles": lambda dtype: (normal(TILES.x_shape, dtype), TILES),
+    "spread by tiles": lambda dtype: (normal(TILES.y_shape, dtype), REFERENCE.max_pool2d(normal(TILES.x_shape),
+                                                                                      TILES)[1], TILES),
     "spread": lambda dtype: (normal(G.y_shape, dtype), PLACES, G),
     "batch_norm": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype), normal(CHANNELS, dtype, 1), 1e-5),
     "batch_norm_grad": lambda dtype: (
@@ -176,6 +180,22 @@ def test_functions_are_right_to_some_units_in_the_last_place(name: str, number: 
         part = np.full(size + 1, 7, "float32")
         getattr(functions, name)(x[:size], part[:size], 1, number)
         np.testing.assert_allclose(part, [*y[:size], 7], rtol=5e-7, atol=1e-44)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [(2, 2), (3, 2), (2, 5), (28, 28), (11, 70), (5, 1100), (3, 2051)])
+def test_pooling_by_tiles_of_two(size: tuple[int, int], dtype: str) -> None:
+    g = windows((3, 2, *size), 2, 2)
+    rng = np.random.default_rng(0)
+    for special in (0, 0.02):
+        x = rng.integers(-3, 4, g.x_shape).astype(dtype)
+        x[rng.random(x.shape) < special] = np.nan
+        x[rng.random(x.shape) < 0.4] = -np.inf
+        y, places = REFERENCE.max_pool2d(x, g)
+        for found, expected in zip(CPU.max_pool2d(x, g), (y, places), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        dy = normal(g.y_shape, dtype)
+        np.testing.assert_array_equal(CPU.spread(dy, places, g), REFERENCE.spread(dy, places, g))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
