@@ -89,19 +89,57 @@ INLINE double NAME(sigmoid)(double x)
 
 #endif
 
-enum { NAME(EXP), NAME(SIGMOID), NAME(TANH), NAME(ERF) };
+/* How much of the normal distribution is below x. */
+INLINE REAL NAME(below)(REAL x) { return (REAL)0.5 * (1 + NAME(erf)(x * (REAL)0.7071067811865476)); }
 
-/* y[j] = f(x[j])  for j < size, and f by its number in the order of functions.pyx. */
-static void NAME(each)(int f, const REAL *x, REAL *y, ptrdiff_t size)
+INLINE REAL NAME(gelu)(REAL x) { return x * NAME(below)(x); }
+
+INLINE REAL NAME(gelu_grad)(REAL x, REAL dy)
 {
-    if (f == NAME(EXP))
-        for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(exp)(x[j]);
-    else if (f == NAME(SIGMOID))
-        for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(sigmoid)(x[j]);
-    else if (f == NAME(TANH))
-        for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(tanh)(x[j]);
-    else
-        for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(erf)(x[j]);
+    return dy * (NAME(below)(x) + x * (REAL)0.3989422804014327 * NAME(exp)((REAL)-0.5 * x * x));
+}
+
+/* y[j] = f(x[j])  for j < size, with a function for each f. */
+#define EACH(f) \
+    static void NAME(each_##f)(const REAL *x, REAL *y, ptrdiff_t size) \
+    { \
+        for (ptrdiff_t j = 0; j < size; j++) y[j] = NAME(f)(x[j]); \
+    }
+EACH(exp)
+EACH(sigmoid)
+EACH(tanh)
+EACH(erf)
+EACH(gelu)
+#undef EACH
+
+static void NAME(each_gelu_grad)(const REAL *x, const REAL *dy, REAL *dx, ptrdiff_t size)
+{
+    for (ptrdiff_t j = 0; j < size; j++) dx[j] = NAME(gelu_grad)(x[j], dy[j]);
+}
+
+static void NAME(each_sigmoid_grad)(const REAL *y, const REAL *dy, REAL *dx, ptrdiff_t size)
+{
+    for (ptrdiff_t j = 0; j < size; j++) dx[j] = dy[j] * y[j] * (1 - y[j]);
+}
+
+static void NAME(each_tanh_grad)(const REAL *y, const REAL *dy, REAL *dx, ptrdiff_t size)
+{
+    for (ptrdiff_t j = 0; j < size; j++) dx[j] = dy[j] * (1 - y[j] * y[j]);
+}
+
+/* z[j] = f(x[j], y[j])  for j < size; f is counted in the order of functions.pyx, and some have no y. */
+static void NAME(each)(int f, const REAL *x, const REAL *y, REAL *z, ptrdiff_t size)
+{
+    switch (f) {
+    case 0: NAME(each_exp)(x, z, size); break;
+    case 1: NAME(each_sigmoid)(x, z, size); break;
+    case 2: NAME(each_tanh)(x, z, size); break;
+    case 3: NAME(each_erf)(x, z, size); break;
+    case 4: NAME(each_gelu)(x, z, size); break;
+    case 5: NAME(each_gelu_grad)(x, y, z, size); break;
+    case 6: NAME(each_sigmoid_grad)(x, y, z, size); break;
+    case 7: NAME(each_tanh_grad)(x, y, z, size); break;
+    }
 }
 
 /* Sums, and the search for the largest, go on in so many lanes: more than compilers would take apart. What does not fill

@@ -223,6 +223,22 @@ class Backend(ABC):
         """dx = 0 where y <= 0, else dy (also where y is NaN)"""
 
     @abstractmethod
+    def sigmoid_grad(self, y: Array, dy: Array) -> Array:
+        """dx = dy * y * (1 - y)"""
+
+    @abstractmethod
+    def tanh_grad(self, y: Array, dy: Array) -> Array:
+        """dx = dy * (1 - y * y)"""
+
+    @abstractmethod
+    def gelu(self, x: Array) -> Array:
+        """y = x / 2 * (1 + erf(x / sqrt(2)))"""
+
+    @abstractmethod
+    def gelu_grad(self, x: Array, dy: Array) -> Array:
+        """dx = dy * ((1 + erf(x / sqrt(2))) / 2 + x * e^(-x^2 / 2) / sqrt(2 pi))"""
+
+    @abstractmethod
     def add_bias(self, x: Array, bias: Array) -> None:
         """x[n,c,...] += bias[c], in place"""
 

@@ -1,5 +1,6 @@
 """Primitives made of others: their specification, and what a back end that has nothing faster does."""
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -17,6 +18,23 @@ class Composed(Backend):
     def relu_grad(self, y: Array, dy: Array) -> Array:
         zero = self._number(0, y)
         return self.where(self.less_equal(y, zero), zero, dy)
+
+    def sigmoid_grad(self, y: Array, dy: Array) -> Array:
+        return self.mul(self.mul(dy, y), self.sub(self._number(1, y), y))
+
+    def tanh_grad(self, y: Array, dy: Array) -> Array:
+        return self.mul(dy, self.sub(self._number(1, y), self.mul(y, y)))
+
+    def gelu(self, x: Array) -> Array:
+        return self.mul(x, self._share_below(x))
+
+    def gelu_grad(self, x: Array, dy: Array) -> Array:
+        density = self._times(1 / math.sqrt(2 * math.pi), self.exp(self._times(-0.5, self.mul(x, x))))
+        return self.mul(dy, self.add(self._share_below(x), self.mul(x, density)))
+
+    def _share_below(self, x: Array) -> Array:
+        """How much of the normal distribution is below x."""
+        return self._times(0.5, self.add(self.erf(self._times(math.sqrt(0.5), x)), self._number(1, x)))
 
     def add_bias(self, x: Array, bias: Array) -> None:
         self._write(x, self.add(x, self._column(bias, x)))

@@ -26,10 +26,10 @@ Primitive = Callable[..., HostArray]
 def _kernel(kernel: Callable[..., None]) -> Primitive:
     """A primitive of which a kernel of functions.pyx does all."""
 
-    def primitive(self: Reference, x: HostArray) -> HostArray:
-        y = empty(x.shape, x.dtype)
-        kernel(np.ascontiguousarray(x), y, get_num_threads(), _SET)
-        return y
+    def primitive(self: Reference, *arrays: HostArray) -> HostArray:
+        z = empty(arrays[0].shape, arrays[0].dtype)
+        kernel(*map(np.ascontiguousarray, arrays), z, get_num_threads(), _SET)
+        return z
 
     return primitive
 
@@ -69,6 +69,10 @@ class Networks(Reference):
     sigmoid = _kernel(functions.sigmoid)
     tanh = _kernel(functions.tanh)
     erf = _kernel(functions.erf)
+    gelu = _kernel(functions.gelu)
+    gelu_grad = _kernel(functions.gelu_grad)
+    sigmoid_grad = _kernel(functions.sigmoid_grad)
+    tanh_grad = _kernel(functions.tanh_grad)
     log = _pooled("log", np.log)
     sin = _pooled("sin", np.sin)
     cos = _pooled("cos", np.cos)

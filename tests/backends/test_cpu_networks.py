@@ -52,6 +52,10 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "sigmoid": lambda dtype: (normal((3, 33_333), dtype),),
     "tanh": lambda dtype: (normal((3, 33_333), dtype),),
     "erf": lambda dtype: (normal((3, 33_333), dtype),),
+    "gelu": lambda dtype: (normal((3, 33_333), dtype),),
+    "gelu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "sigmoid_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "tanh_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
     "softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
     "log_softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
@@ -234,6 +238,9 @@ def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
 
 FAST: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "relu": (lambda x: x.relu(), [(4, 5)]),
+    "sigmoid": (lambda x: x.sigmoid(), [(4, 5)]),
+    "tanh": (lambda x: x.tanh(), [(4, 5)]),
+    "gelu": (F.gelu, [(4, 5)]),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(2, 3, 6, 7)]),
     "layer_norm": (lambda x, w, b: F.layer_norm(x, (3, 4), w, b), [(5, 2, 3, 4), (3, 4), (3, 4)]),
     "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [(6, 3, 4, 5), (3,), (3,)]),

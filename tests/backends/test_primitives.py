@@ -173,6 +173,20 @@ def positions_of_maxima(dtype: str) -> Iterator[Arguments]:
         yield x, 0
 
 
+def activated(dtype: str) -> Iterator[Arguments]:
+    rng = np.random.default_rng(0)
+    for shape in SHAPES:
+        yield np.array(rng.standard_normal(shape) * 3, dtype), np.array(rng.standard_normal(shape), dtype)
+    odd = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, 30, -30], dtype)
+    yield odd, np.ones_like(odd)
+    yield np.ones_like(odd), odd
+
+
+def activated_once(dtype: str) -> Iterator[Arguments]:
+    for x, _ in activated(dtype):
+        yield (x,)
+
+
 def along_axes(dtype: str) -> Iterator[Arguments]:
     normal = np.random.default_rng(0).standard_normal
     for shape in [(5,), (3, 4), (2, 3, 4), (7, 100), (40, 33), (3, 1000)]:
@@ -432,6 +446,10 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "assign": (ALL, assignments),
     "matmul": (NUMBERS, products),
     "relu_grad": (ALL, two),
+    "sigmoid_grad": (FLOATS, activated),
+    "tanh_grad": (FLOATS, activated),
+    "gelu": (FLOATS, activated_once),
+    "gelu_grad": (FLOATS, activated),
     "add_bias": (NUMBERS, biased),
     "softmax": (FLOATS, along_axes),
     "softmax_grad": (FLOATS, along_axes_back),
@@ -452,9 +470,9 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
 }
 # The others are exact, or rounded as IEEE 754 prescribes.
 ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
-# These add up numbers that are not whole, in an order of their own.
+# These add numbers that are not whole, in an order of their own or with one rounding for two operations.
 SUMMED = {"batch_norm", "batch_norm_grad", "layer_norm", "layer_norm_grad", "softmax", "softmax_grad", "log_softmax",
-          "log_softmax_grad"}  # fmt: skip
+          "log_softmax_grad", "gelu", "gelu_grad", "sigmoid_grad", "tanh_grad"}  # fmt: skip
 WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 

@@ -26,6 +26,18 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return written(input, where(input > 0, input, input * negative_slope), inplace)
 
 
+class Gelu(Function):
+    primitive = "gelu"
+    saves_inputs = "all"
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        if is_grad_enabled():
+            below, density = 0.5 * (1 + erf(x * math.sqrt(0.5))), exp(x * x * -0.5) / math.sqrt(2 * math.pi)
+            return dy * (below + x * density)
+        return dy._constant(self.device.gelu_grad(x.array, dy.array))
+
+
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """y = x * P(normal number < x) = x / 2 * (1 + erf(x / sqrt(2))); with approximate='tanh' nearly that:
     x / 2 * (1 + tanh z) = x * sigmoid(2 z) for z = sqrt(2 / pi) * (x + 0.044715 x^3).
@@ -34,7 +46,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """
     check_floats("gelu", input)
     if approximate == "none":
-        return input * 0.5 * (1 + erf(input * math.sqrt(0.5)))
+        return Gelu()(input)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'.")
     cube = input * input * input  # a power takes ten times as long
