@@ -1,6 +1,6 @@
-"""What networks do on the CPU besides convolution: arithmetic into pooled memory, pooling, batch norm, optimizers.
+"""What networks do on the CPU besides convolution: arithmetic into pooled memory, activations, pooling, norms, optimizers.
 
-Arrays of less than SMALL bytes, those with gaps and those of integers are left to NumPy, which is as good there.
+Arithmetic on arrays of less than SMALL bytes, with gaps or of integers is left to NumPy, which is as good there.
 """
 
 from collections.abc import Callable
