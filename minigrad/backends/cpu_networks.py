@@ -1,4 +1,4 @@
-"""What networks do on the CPU besides convolution: arithmetic into pooled memory, activations, pooling, norms, optimizers.
+"""What networks do on the CPU besides convolution: arithmetic into pooled memory, activations, pooling, optimizers ...
 
 Arithmetic on arrays of less than SMALL bytes, with gaps or of integers is left to NumPy, which is as good there.
 """
