@@ -9,11 +9,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = [
-    "direct", "elementwise", "loops", "machine", "normalization", "optimizers", "pool", "weight_grad", "window",
-    "winograd",
+    "direct", "elementwise", "functions", "loops", "machine", "normalization", "optimizers", "pool", "products",
+    "weight_grad", "window", "winograd",
 ]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
-OPTIMISE = {"unix": ["-O3", "-fno-math-errno"], "msvc": ["/O2"]}
+OPTIMISE = {"unix": ["-O3", "-fno-math-errno", "-fno-trapping-math"], "msvc": ["/O2"]}
 
 # Apple's clang comes without OpenMP: serial there, unless MINIGRAD_OPENMP=1 says that it is installed.
 parallel = os.environ.get("MINIGRAD_OPENMP", "0" if sys.platform == "darwin" else "1") == "1"

@@ -11,7 +11,9 @@
 #ifndef MINIGRAD_INSTRUCTIONS_H
 #define MINIGRAD_INSTRUCTIONS_H
 
+#include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 enum { BASELINE, AVX2, AVX512, SETS };
@@ -147,6 +149,30 @@ static inline int has_instructions(int set)
 #define finish_w(set, ...) CHOOSE(finish_w, float, set, __VA_ARGS__)
 #define multiply_v_u(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
 #define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
+#endif
+#ifdef PRODUCTS
+#define panel_columns_float(set) CHOOSE(panel_columns, float, set, )
+#define panel_columns_double(set) CHOOSE(panel_columns, double, set, )
+#define pack_panel_float(set, ...) CHOOSE(pack_panel, float, set, __VA_ARGS__)
+#define pack_panel_double(set, ...) CHOOSE(pack_panel, double, set, __VA_ARGS__)
+#define turn_panel_float(set, ...) CHOOSE(turn_panel, float, set, __VA_ARGS__)
+#define turn_panel_double(set, ...) CHOOSE(turn_panel, double, set, __VA_ARGS__)
+#define multiply_panel_float(set, ...) CHOOSE(multiply_panel, float, set, __VA_ARGS__)
+#define multiply_panel_double(set, ...) CHOOSE(multiply_panel, double, set, __VA_ARGS__)
+#define multiply_rows_float(set, ...) CHOOSE(multiply_rows, float, set, __VA_ARGS__)
+#define multiply_rows_double(set, ...) CHOOSE(multiply_rows, double, set, __VA_ARGS__)
+#endif
+#ifdef FUNCTIONS
+#define each_float(set, ...) CHOOSE(each, float, set, __VA_ARGS__)
+#define each_double(set, ...) CHOOSE(each, double, set, __VA_ARGS__)
+#define softmax_float(set, ...) CHOOSE(softmax, float, set, __VA_ARGS__)
+#define softmax_double(set, ...) CHOOSE(softmax, double, set, __VA_ARGS__)
+#define softmax_grad_float(set, ...) CHOOSE(softmax_grad, float, set, __VA_ARGS__)
+#define softmax_grad_double(set, ...) CHOOSE(softmax_grad, double, set, __VA_ARGS__)
+#define log_softmax_float(set, ...) CHOOSE(log_softmax, float, set, __VA_ARGS__)
+#define log_softmax_double(set, ...) CHOOSE(log_softmax, double, set, __VA_ARGS__)
+#define log_softmax_grad_float(set, ...) CHOOSE(log_softmax_grad, float, set, __VA_ARGS__)
+#define log_softmax_grad_double(set, ...) CHOOSE(log_softmax_grad, double, set, __VA_ARGS__)
 #endif
 #define multiply_adds_float(set, ...) CHOOSE(multiply_adds, float, set, __VA_ARGS__)
 #define multiply_adds_double(set, ...) CHOOSE(multiply_adds, double, set, __VA_ARGS__)

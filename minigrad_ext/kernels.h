@@ -3,6 +3,12 @@
 #if defined(WINOGRAD) && defined(SINGLE)
 #include "winograd.h"
 #endif
+#ifdef PRODUCTS
+#include "products.h"
+#endif
+#ifdef FUNCTIONS
+#include "functions.h"
+#endif
 
 #undef LANES
 #undef INLINE

@@ -16,5 +16,5 @@ MINIGRAD_SANITIZE=address,undefined "$PYTHON" -m pip install --quiet --no-deps -
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
 ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 PYTHONPATH="$site" \
-exec "$PYTHON" -P -m pytest --quiet --capture=sys -k "(cpu or winograd or pool) and not opencl" \
+exec "$PYTHON" -P -m pytest --quiet --capture=sys -k "(cpu or winograd or pool or products) and not opencl" \
     tests/backends "$@"

@@ -223,8 +223,42 @@ class Backend(ABC):
         """dx = 0 where y <= 0, else dy (also where y is NaN)"""
 
     @abstractmethod
+    def sigmoid_grad(self, y: Array, dy: Array) -> Array:
+        """dx = dy * y * (1 - y)"""
+
+    @abstractmethod
+    def tanh_grad(self, y: Array, dy: Array) -> Array:
+        """dx = dy * (1 - y * y)"""
+
+    @abstractmethod
+    def gelu(self, x: Array) -> Array:
+        """y = x / 2 * (1 + erf(x / sqrt(2)))"""
+
+    @abstractmethod
+    def gelu_grad(self, x: Array, dy: Array) -> Array:
+        """dx = dy * ((1 + erf(x / sqrt(2))) / 2 + x * e^(-x^2 / 2) / sqrt(2 pi))"""
+
+    @abstractmethod
     def add_bias(self, x: Array, bias: Array) -> None:
         """x[n,c,...] += bias[c], in place"""
+
+    # Along one axis, which is not empty:
+
+    @abstractmethod
+    def softmax(self, x: Array, axis: int) -> Array:
+        """y = e^x / (the sum of e^x), without overflow"""
+
+    @abstractmethod
+    def softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        """dx = y * (dy - the sum of dy * y)"""
+
+    @abstractmethod
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """y = x - log(the sum of e^x), without overflow"""
+
+    @abstractmethod
+    def log_softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        """dx = dy - e^y * the sum of dy"""
 
     # Windows: window (i, j) and tap (u, v) meet (h, k) as in conv2d; an element's place is h * width + k, in int32.
 
@@ -253,6 +287,19 @@ class Backend(ABC):
                         eps: float) -> tuple[Array, Array, Array]:
         """dx = weight / sqrt(var + eps) * (dy - mean of dy - normal * mean of (dy * normal)); dweight = the sum of
         dy * normal; dbias = the sum of dy"""
+
+    # Layer norm: the same with rows for channels. x is (rows, places) and not empty, weight and bias are (places,),
+    # mean and var (rows,). normal[r,j] = (x[r,j] - mean[r]) / sqrt(var[r] + eps), and means are those of a row.
+
+    @abstractmethod
+    def layer_norm(self, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, Array, Array]:
+        """y = normal * weight + bias; mean = the mean of x; var = the mean of (x - mean)^2"""
+
+    @abstractmethod
+    def layer_norm_grad(self, dy: Array, x: Array, weight: Array, mean: Array, var: Array,
+                        eps: float) -> tuple[Array, Array, Array]:
+        """dx = (g - mean of g - normal * mean of (g * normal)) / sqrt(var + eps) for g = dy * weight; dweight = the sum
+        of dy * normal over the rows; dbias = the sum of dy over the rows"""
 
     # Optimizers write their arrays in place, all but g: p is a parameter, g its gradient, the rest is remembered.
 

@@ -1,5 +1,6 @@
 """Primitives made of others: their specification, and what a back end that has nothing faster does."""
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -18,8 +19,50 @@ class Composed(Backend):
         zero = self._number(0, y)
         return self.where(self.less_equal(y, zero), zero, dy)
 
+    def sigmoid_grad(self, y: Array, dy: Array) -> Array:
+        return self.mul(self.mul(dy, y), self.sub(self._number(1, y), y))
+
+    def tanh_grad(self, y: Array, dy: Array) -> Array:
+        return self.mul(dy, self.sub(self._number(1, y), self.mul(y, y)))
+
+    def gelu(self, x: Array) -> Array:
+        return self.mul(x, self._share_below(x))
+
+    def gelu_grad(self, x: Array, dy: Array) -> Array:
+        density = self._times(1 / math.sqrt(2 * math.pi), self.exp(self._times(-0.5, self.mul(x, x))))
+        return self.mul(dy, self.add(self._share_below(x), self.mul(x, density)))
+
+    def _share_below(self, x: Array) -> Array:
+        """How much of the normal distribution is below x."""
+        return self._times(0.5, self.add(self.erf(self._times(math.sqrt(0.5), x)), self._number(1, x)))
+
     def add_bias(self, x: Array, bias: Array) -> None:
         self._write(x, self.add(x, self._column(bias, x)))
+
+    # --- softmax ----------------------------------------------------------------------------------------
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        powers = self.exp(self._shifted(x, axis))
+        return self.div(powers, self._sum_along(powers, axis))
+
+    def softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        return self.mul(y, self.sub(dy, self._sum_along(self.mul(dy, y), axis)))
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        shifted = self._shifted(x, axis)
+        logarithm = self.log(self.sum(self.exp(shifted), (axis,)))
+        return self.sub(shifted, self.broadcast_to(logarithm, x.shape))
+
+    def log_softmax_grad(self, dy: Array, y: Array, axis: int) -> Array:
+        return self.sub(dy, self.mul(self.exp(y), self._sum_along(dy, axis)))
+
+    def _shifted(self, x: Array, axis: int) -> Array:
+        """x less its largest element, which changes no softmax and keeps e^x from overflowing."""
+        return self.sub(x, self.broadcast_to(self.max(x, (axis,)), x.shape))
+
+    def _sum_along(self, x: Array, axis: int) -> Array:
+        """The sum along the axis, at each of its places."""
+        return self.broadcast_to(self.sum(x, (axis,)), x.shape)
 
     # --- windows ----------------------------------------------------------------------------------------
 
@@ -90,6 +133,35 @@ class Composed(Backend):
 
     def _inverse_root(self, var: Array, eps: float) -> Array:
         return self.power(self.add(var, self._number(eps, var)), -0.5)
+
+    # --- layer norm -------------------------------------------------------------------------------------
+
+    def layer_norm(self, x: Array, weight: Array, bias: Array, eps: float) -> tuple[Array, Array, Array]:
+        mean = self._mean_of_rows(x)
+        centred = self.sub(x, self._at_each_place(mean, x))
+        var = self._mean_of_rows(self.mul(centred, centred))
+        normal = self.mul(centred, self._at_each_place(self._inverse_root(var, eps), x))
+        y = self.add(self.mul(normal, self.broadcast_to(weight, x.shape)), self.broadcast_to(bias, x.shape))
+        return y, mean, var
+
+    def layer_norm_grad(self, dy: Array, x: Array, weight: Array, mean: Array, var: Array,
+                        eps: float) -> tuple[Array, Array, Array]:
+        scale = self._at_each_place(self._inverse_root(var, eps), x)
+        normal = self.mul(self.sub(x, self._at_each_place(mean, x)), scale)
+        g = self.mul(dy, self.broadcast_to(weight, x.shape))
+        level = self._at_each_place(self._mean_of_rows(g), x)
+        slope = self._at_each_place(self._mean_of_rows(self.mul(g, normal)), x)
+        dx = self.mul(self.sub(self.sub(g, level), self.mul(normal, slope)), scale)
+        sums = [self.reshape(self.sum(terms, (0,)), weight.shape) for terms in (self.mul(dy, normal), dy)]
+        return dx, sums[0], sums[1]
+
+    def _mean_of_rows(self, x: Array) -> Array:
+        total = self.reshape(self.sum(x, (1,)), x.shape[:1])
+        return self.div(total, self._number(x.shape[1], total))
+
+    def _at_each_place(self, values: Array, like: Array) -> Array:
+        """A number for each row, at every place of the row."""
+        return self.broadcast_to(self.reshape(values, (like.shape[0], 1)), like.shape)
 
     # --- optimizers -------------------------------------------------------------------------------------
 

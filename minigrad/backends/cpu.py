@@ -20,12 +20,11 @@ class CPU(Networks):
     name = "cpu"
 
     def matmul(self, x: HostArray, y: HostArray) -> HostArray:
-        if x.dtype.kind != "f" or x.shape[-2] * x.shape[-1] * y.shape[-1] <= _SMALL:
+        matrices = prod(x.shape[:-2])
+        if x.dtype.kind != "f" or matrices * x.shape[-2] * x.shape[-1] * y.shape[-1] <= _SMALL:
             return super().matmul(x, y)
         z = empty((*x.shape[:-1], y.shape[-1]), x.dtype)
-        matrices = prod(x.shape[:-2])
-        for one, other, result in zip(_stacked(x, matrices), _stacked(y, matrices), _stacked(z, matrices), strict=True):
-            ladder.multiply(one, other, result)
+        ladder.multiply(*[array.reshape(matrices, *array.shape[-2:]) for array in (x, y, z)])
         return z
 
     def conv2d(self, x: HostArray, w: HostArray, geometry: ConvGeometry) -> HostArray:
@@ -36,8 +35,3 @@ class CPU(Networks):
 
     def conv2d_weight_grad(self, x: HostArray, y: HostArray, geometry: ConvGeometry) -> HostArray:
         return ladder.convolve("conv2d_weight_grad", x, y, empty(geometry.w_shape, x.dtype), geometry)
-
-
-def _stacked(x: HostArray, matrices: int) -> HostArray:
-    """The matrices of x one after the other."""
-    return x.reshape(matrices, *x.shape[-2:])

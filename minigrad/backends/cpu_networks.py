@@ -1,6 +1,6 @@
-"""What networks do on the CPU besides convolution: arithmetic into pooled memory, pooling, batch norm, optimizers.
+"""What networks do on the CPU besides convolution: arithmetic into pooled memory, activations, pooling, optimizers ...
 
-Arrays of less than SMALL bytes, those with gaps and those of integers are left to NumPy, which is as good there.
+Arithmetic on arrays of less than SMALL bytes, with gaps or of integers is left to NumPy, which is as good there.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends.base import HostArray
+from minigrad.backends.base import HostArray, Shape
 from minigrad.backends.composed import first_places
-from minigrad.backends.extension import elementwise, normalization, optimizers, pool, window
+from minigrad.backends.extension import elementwise, functions, machine, normalization, optimizers, pool, window
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.reference import Reference, quiet
 from minigrad.backends.threads import get_num_threads
@@ -19,13 +19,25 @@ from minigrad.backends.threads import get_num_threads
 empty = pool.empty
 SMALL = 32 * 1024  # bytes
 _int32 = np.dtype(np.int32)
+_SET = max([number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)])
 Primitive = Callable[..., HostArray]
+
+
+def _kernel(kernel: Callable[..., None]) -> Primitive:
+    """A primitive of which a kernel of functions.pyx does all."""
+
+    def primitive(self: Reference, *arrays: HostArray) -> HostArray:
+        z = empty(arrays[0].shape, arrays[0].dtype)
+        kernel(*map(np.ascontiguousarray, arrays), z, get_num_threads(), _SET)
+        return z
+
+    return primitive
 
 
 def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
     """The primitive `name` of Reference, whose result is written into pooled memory where it is large.
 
-    The kernel takes over where it can: for floats that lie side by side, and numbers.
+    The kernel takes over where it can: for floats that lie side by side, numbers, and vectors that repeat.
     """
     plain = getattr(Reference, name)
 
@@ -33,9 +45,11 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
     def large(*arrays: HostArray) -> HostArray:
         x = arrays[0] if arrays[0].shape else arrays[-1]
         y = empty(x.shape, x.dtype)
-        if kernel is not None and x.dtype.kind == "f" and all([array.flags.c_contiguous for array in arrays]):
-            kernel(*arrays, y, get_num_threads())
-            return y
+        if kernel is not None and x.dtype.kind == "f":
+            operands, inner = _without_repetitions(arrays)
+            if inner:
+                kernel(*operands, y, get_num_threads(), inner)
+                return y
         return np.asarray(ufunc(*arrays, out=y))
 
     def primitive(self: Reference, *arrays: HostArray) -> HostArray:
@@ -51,28 +65,29 @@ def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | 
 class Networks(Reference):
     _empty = staticmethod(empty)
     neg = _pooled("neg", np.negative)
-    exp = _pooled("exp", np.exp)
+    exp = _kernel(functions.exp)
+    sigmoid = _kernel(functions.sigmoid)
+    tanh = _kernel(functions.tanh)
+    erf = _kernel(functions.erf)
+    gelu = _kernel(functions.gelu)
+    gelu_grad = _kernel(functions.gelu_grad)
+    sigmoid_grad = _kernel(functions.sigmoid_grad)
+    tanh_grad = _kernel(functions.tanh_grad)
     log = _pooled("log", np.log)
     sin = _pooled("sin", np.sin)
     cos = _pooled("cos", np.cos)
     abs = _pooled("abs", np.abs)
-    tanh = _pooled("tanh", np.tanh)
     add = _pooled("add", np.add, elementwise.add)
     sub = _pooled("sub", np.subtract, elementwise.sub)
     mul = _pooled("mul", np.multiply, elementwise.mul)
     div = _pooled("div", np.divide, elementwise.div)
-    maximum = _pooled("maximum", np.maximum)
+    maximum = _pooled("maximum", np.maximum, elementwise.maximum)
 
     def relu(self, x: HostArray) -> HostArray:
         if x.nbytes < SMALL or x.dtype.kind != "f":
             return super().relu(x)
         y = empty(x.shape, x.dtype)
         elementwise.relu(np.ascontiguousarray(x), y, get_num_threads())
-        return y
-
-    def erf(self, x: HostArray) -> HostArray:
-        y = empty(x.shape, x.dtype)
-        elementwise.erf(np.ascontiguousarray(x), y, get_num_threads())
         return y
 
     def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
@@ -83,13 +98,6 @@ class Networks(Reference):
         first, second = [_element_or_all(array).view(bits) for array in (x, y)]
         elementwise.where(np.ascontiguousarray(condition), first, second, z.view(bits), get_num_threads())
         return z
-
-    def sigmoid(self, x: HostArray) -> HostArray:
-        if x.nbytes < SMALL:
-            return np.asarray(super().sigmoid(x))
-        one = np.ones((), x.dtype)
-        small = self.exp(self.neg(self.abs(x)))  # never overflows
-        return self.div(self.where(x < 0, small, one), self.add(small, one))
 
     def relu_grad(self, y: HostArray, dy: HostArray) -> HostArray:
         if y.nbytes < SMALL or y.dtype.kind != "f":
@@ -105,11 +113,29 @@ class Networks(Reference):
         elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        every_axis_but_that_of_channels = 1 not in axes and axes == (0, *range(2, x.ndim)) and x.ndim > 2
-        if not every_axis_but_that_of_channels or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
+        lead, summed, rest = x.shape[:first], x.shape[first:last], x.shape[last:]
+        if x.nbytes < SMALL or x.dtype.kind != "f" or not x.flags.c_contiguous or not axes:
             return super().sum(x, axes)
-        y = np.empty((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
-        normalization.channel_sums(_places_last(x), y, get_num_threads())
+        y = np.empty([1 if axis in axes else size for axis, size in enumerate(x.shape)], x.dtype)
+        if axes == (0, *range(2, x.ndim)) and x.ndim > 2:
+            normalization.channel_sums(_places_last(x), y, get_num_threads())
+        elif len(axes) == len(summed) and not rest:
+            normalization.row_sums(x.reshape(prod(lead), prod(summed)), y, get_num_threads())
+        elif len(axes) == len(summed) and not lead:
+            normalization.column_sums(x.reshape(prod(summed), prod(rest)), y, get_num_threads())
+        else:
+            return super().sum(x, axes)
+        return y
+
+    def put(self, x: HostArray, key: Any, shape: Shape) -> HostArray:
+        rows = key[0] if key and len(key) == 1 + (key[-1] is Ellipsis) else None
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind != "i" or x.dtype.kind != "f" or x.nbytes < SMALL:
+            return super().put(x, key, shape)
+        y = self.full(shape, 0, x.dtype)
+        rows = np.where(rows < 0, rows + shape[0], rows).astype(np.int64).reshape(-1)
+        parts = np.ascontiguousarray(x).reshape(len(rows), prod(shape[1:]))
+        elementwise.add_to_rows(parts, rows, y.reshape(shape[0], prod(shape[1:])), get_num_threads())
         return y
 
     def copy(self, x: HostArray) -> HostArray:
@@ -118,6 +144,28 @@ class Networks(Reference):
         y = empty(x.shape, x.dtype)
         np.copyto(y, x)
         return y
+
+    # --- softmax ----------------------------------------------------------------------------------------
+
+    def softmax(self, x: HostArray, axis: int) -> HostArray:
+        return self._by_rows("softmax", axis, x)
+
+    def softmax_grad(self, dy: HostArray, y: HostArray, axis: int) -> HostArray:
+        return self._by_rows("softmax_grad", axis, dy, y)
+
+    def log_softmax(self, x: HostArray, axis: int) -> HostArray:
+        return self._by_rows("log_softmax", axis, x)
+
+    def log_softmax_grad(self, dy: HostArray, y: HostArray, axis: int) -> HostArray:
+        return self._by_rows("log_softmax_grad", axis, dy, y)
+
+    def _by_rows(self, name: str, axis: int, *arrays: HostArray) -> HostArray:
+        """By the kernel of that name, which works along the last axis."""
+        if axis != arrays[0].ndim - 1:
+            return getattr(super(), name)(*arrays, axis)  # type: ignore[no-any-return]
+        z = empty(arrays[0].shape, arrays[0].dtype)
+        getattr(functions, name)(*map(np.ascontiguousarray, arrays), z, get_num_threads(), _SET)
+        return z
 
     # --- windows ----------------------------------------------------------------------------------------
 
@@ -137,7 +185,7 @@ class Networks(Reference):
         window.spread(np.ascontiguousarray(y), np.ascontiguousarray(places), x, get_num_threads())
         return x
 
-    # --- batch norm -------------------------------------------------------------------------------------
+    # --- batch norm, layer norm -------------------------------------------------------------------------
 
     def batch_norm(self, x: HostArray, weight: HostArray, bias: HostArray,
                    eps: float) -> tuple[HostArray, HostArray, HostArray]:
@@ -151,6 +199,20 @@ class Networks(Reference):
         dx, dweight, dbias = empty(x.shape, x.dtype), np.empty_like(mean), np.empty_like(mean)
         dy, x, weight, mean, var = map(np.ascontiguousarray, (dy, x, weight, mean, var))
         normalization.batch_norm_grad(dy, x, weight, mean, var, eps, dx, dweight, dbias, get_num_threads())
+        return dx, dweight, dbias
+
+    def layer_norm(self, x: HostArray, weight: HostArray, bias: HostArray,
+                   eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        y, mean, var = empty(x.shape, x.dtype), np.empty(x.shape[:1], x.dtype), np.empty(x.shape[:1], x.dtype)
+        x, weight, bias = map(np.ascontiguousarray, (x, weight, bias))
+        normalization.layer_norm(x, weight, bias, eps, y, mean, var, get_num_threads())
+        return y, mean, var
+
+    def layer_norm_grad(self, dy: HostArray, x: HostArray, weight: HostArray, mean: HostArray, var: HostArray,
+                        eps: float) -> tuple[HostArray, HostArray, HostArray]:
+        dx, dweight, dbias = empty(x.shape, x.dtype), np.empty_like(weight), np.empty_like(weight)
+        dy, x, weight, mean, var = map(np.ascontiguousarray, (dy, x, weight, mean, var))
+        normalization.layer_norm_grad(dy, x, weight, mean, var, eps, dx, dweight, dbias, get_num_threads())
         return dx, dweight, dbias
 
     # --- optimizers -------------------------------------------------------------------------------------
@@ -170,6 +232,24 @@ class Networks(Reference):
             return
         g = np.ascontiguousarray(g)
         optimizers.adam(p, g, m, v, most, decay, shrink, new_mean, new_square, eps, step, get_num_threads())
+
+
+def _without_repetitions(arrays: tuple[HostArray, ...]) -> tuple[tuple[HostArray, ...], int]:
+    """The operands as kernels take them, one of which may be a vector, and how often each of its numbers repeats; 0
+    if that is not how they lie."""
+    odd = [array for array in arrays if not array.flags.c_contiguous]
+    if not odd:
+        return arrays, 1
+    steps, shape, first = odd[0].strides, odd[0].shape, 0
+    last = len(shape)
+    while last > 0 and not steps[last - 1]:
+        last -= 1
+    while first < last and not steps[first]:
+        first += 1
+    vector = odd[0][(0,) * first + (slice(None),) * (last - first) + (0,) * (len(shape) - last)]
+    if len(odd) > 1 or not vector.flags.c_contiguous:
+        return arrays, 0
+    return tuple([vector if array is odd[0] else array for array in arrays]), prod(shape[last:])
 
 
 def _may_be_written(*arrays: HostArray | None) -> bool:

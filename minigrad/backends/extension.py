@@ -6,11 +6,13 @@ try:
     with waiting_briefly():
         from minigrad_ext import direct as direct
         from minigrad_ext import elementwise as elementwise
+        from minigrad_ext import functions as functions
         from minigrad_ext import loops as loops
         from minigrad_ext import machine as machine
         from minigrad_ext import normalization as normalization
         from minigrad_ext import optimizers as optimizers
         from minigrad_ext import pool as pool
+        from minigrad_ext import products as products
         from minigrad_ext import window as window
         from minigrad_ext import winograd as winograd
 except ImportError as error:

@@ -19,7 +19,7 @@ import numpy as np
 
 from minigrad.backends import winograd
 from minigrad.backends.base import HostArray
-from minigrad.backends.extension import direct, loops, machine
+from minigrad.backends.extension import direct, loops, machine, products
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.threads import get_num_threads
 
@@ -102,8 +102,8 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
 
 
 def multiply(x: HostArray, y: HostArray, result: HostArray) -> HostArray:
-    """result = x y, for matrices."""
-    if y.itemsize not in y.strides or min(*x.strides, *y.strides) < 0:
-        y = np.ascontiguousarray(y)
-    direct.matmul(x, y, result, get_num_threads(), _forced.get()[1])
+    """result = x y, for arrays of matrices (batch, rows, columns)."""
+    if y.itemsize not in y.strides[1:] or any([step % y.itemsize for step in (*x.strides, *y.strides)]):
+        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    products.matmul(x, y, result, get_num_threads(), _forced.get()[1])
     return result

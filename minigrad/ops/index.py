@@ -151,7 +151,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim != input.ndim or any([size > most for size, most in pairs[:axis] + pairs[axis + 1 :]]):
         raise ValueError(f"gather: index {index.shape} must have as many dimensions as input {input.shape}, none of "
                          f"them larger, save dim={dim}.")
-    return getitem(input, _along(index.shape, axis, places))
+    return getitem(input, along(index.shape, axis, places))
 
 
 def _positions(name: str, index: Tensor, shape: Shape, axis: int) -> HostArray:
@@ -166,11 +166,10 @@ def _positions(name: str, index: Tensor, shape: Shape, axis: int) -> HostArray:
     return places
 
 
-def _along(shape: Shape, axis: int, places: HostArray) -> Key:
+def along(shape: Shape, axis: int, places: HostArray) -> Key:
     """The key that names places[.., k, ..] along the axis, and along the others every place of `shape`."""
-    key: list[Any] = list(np.ogrid[tuple([slice(size) for size in shape])])
-    key[axis] = places
-    return tuple(key)
+    every = [np.arange(size).reshape(size, *[1] * (len(shape) - k - 1)) for k, size in enumerate(shape)]
+    return (*every[:axis], places, *every[axis + 1 :])
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:

@@ -1,5 +1,6 @@
 """What is particular to the CPU in arithmetic, pooling, batch norm and optimizers: threads, numbers, wrong arrays."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ import minigrad
 import minigrad.nn.functional as F
 from minigrad import Tensor
 from minigrad.backends.geometry import ConvGeometry
-from minigrad_ext import elementwise, normalization, optimizers, window
+from minigrad_ext import elementwise, functions, machine, normalization, optimizers, window
 
 CPU = minigrad.get_backend("cpu")
 REFERENCE = minigrad.get_backend("reference")
 FLOATS = ["float32", "float64"]
+SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 
 
 @pytest.fixture
@@ -38,6 +40,7 @@ def windows(x: tuple[int, int, int, int], kernel: int, stride: int, padding: int
 
 
 G = windows((8, 16, 30, 33), 3, 2, 1)
+TILES = windows((8, 16, 30, 33), 2, 2)
 PLACES = REFERENCE.max_pool2d(normal(G.x_shape), G)[1]
 X, CHANNELS = (8, 16, 800), (16,)
 
@@ -45,19 +48,45 @@ X, CHANNELS = (8, 16, 800), (16,)
 CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
     "add": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "div": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "exp": lambda dtype: (normal((3, 33_333), dtype),),
+    "sigmoid": lambda dtype: (normal((3, 33_333), dtype),),
+    "tanh": lambda dtype: (normal((3, 33_333), dtype),),
     "erf": lambda dtype: (normal((3, 33_333), dtype),),
+    "gelu": lambda dtype: (normal((3, 33_333), dtype),),
+    "gelu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "sigmoid_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "tanh_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
+    "softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
+    "softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
+    "log_softmax": lambda dtype: (normal((3, 77, 333), dtype), 2),
+    "log_softmax_grad": lambda dtype: (normal((3, 77, 333), dtype), normal((3, 77, 333), dtype, 1), 2),
+    "sub": lambda dtype: (normal((300, 333), dtype), np.broadcast_to(normal((300, 1), dtype, 1), (300, 333))),
+    "mul": lambda dtype: (np.broadcast_to(normal((333,), dtype, 1), (300, 333)), normal((300, 333), dtype)),
+    "maximum": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "relu": lambda dtype: (normal((3, 33_333), dtype),),
     "relu_grad": lambda dtype: (normal((3, 33_333), dtype), normal((3, 33_333), dtype, 1)),
     "where": lambda dtype: (normal((99_999,)) > 0, normal((99_999,), dtype), normal((99_999,), dtype, 1)),
     "sum": lambda dtype: (normal(X, dtype), (0, 2)),
+    "sum of all": lambda dtype: (normal((3, 33_333), dtype), (0, 1)),
+    "sum of rows": lambda dtype: (normal((300, 333), dtype), (1,)),
+    "sum of columns": lambda dtype: (normal((300, 333), dtype), (0,)),
+    "put": lambda dtype: (normal((3, 70, 333), dtype), (np.arange(210).reshape(3, 70) % 13 - 2, ...), (11, 333)),
     "add_bias": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype)),
     "max_pool2d": lambda dtype: (normal(G.x_shape, dtype), G),
     "pick": lambda dtype: (normal(G.x_shape, dtype), PLACES, G),
+    "max_pool2d by tiles": lambda dtype: (normal(TILES.x_shape, dtype), TILES),
+    "spread by tiles": lambda dtype: (normal(TILES.y_shape, dtype), REFERENCE.max_pool2d(normal(TILES.x_shape),
+                                                                                      TILES)[1], TILES),
     "spread": lambda dtype: (normal(G.y_shape, dtype), PLACES, G),
     "batch_norm": lambda dtype: (normal(X, dtype), normal(CHANNELS, dtype), normal(CHANNELS, dtype, 1), 1e-5),
     "batch_norm_grad": lambda dtype: (
         normal(X, dtype), normal(X, dtype, 1), *[normal(CHANNELS, dtype, seed) for seed in (1, 2)],
         np.abs(normal(CHANNELS, dtype, 3)), 1e-5,
+    ),
+    "layer_norm": lambda dtype: (normal((333, 300), dtype), normal((300,), dtype), normal((300,), dtype, 1), 1e-5),
+    "layer_norm_grad": lambda dtype: (
+        normal((333, 300), dtype), normal((333, 300), dtype, 1), normal((300,), dtype, 2), normal((333,), dtype, 3),
+        np.abs(normal((333,), dtype, 4)), 1e-5,
     ),
     "sgd": lambda dtype: (*[normal((99_999,), dtype, seed) for seed in range(3)], 0.1, 0.9, 0.9, 0.01, True),
     "adam": lambda dtype: (
@@ -69,7 +98,7 @@ CALLS: dict[str, Callable[[str], tuple[Any, ...]]] = {
 def performed(backend: Any, name: str, dtype: str) -> list[bytes]:
     """The bits of all that the call has given or written."""
     arguments = CALLS[name](dtype)
-    result = getattr(backend, name)(*arguments)
+    result = getattr(backend, name.split(" ")[0])(*arguments)
     results = result if isinstance(result, tuple) else (result,)
     return [array.tobytes() for array in (*results, *arguments) if isinstance(array, np.ndarray)]
 
@@ -93,6 +122,19 @@ def test_numbers_meet_every_element(name: str, dtype: str) -> None:
         np.testing.assert_array_equal(getattr(CPU, name)(*operands), getattr(REFERENCE, name)(*operands))
     chosen = CPU.where(x > 0, number, x), CPU.where(x > 0, x, number)
     np.testing.assert_array_equal(chosen, (np.where(x > 0, number, x), np.where(x > 0, x, number)))
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum"])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_vectors_that_repeat(name: str, dtype: str) -> None:
+    x = normal((7, 30, 5, 41), dtype)
+    x[0, 0, 0, :3] = np.nan, np.inf, -np.inf
+    for repeated in itertools.product([True, False], repeat=4):
+        shape = [1 if repeats else size for size, repeats in zip(x.shape, repeated, strict=True)]
+        for vector in (normal(shape, dtype, 1), normal(shape, dtype, 2)[..., ::-1]):
+            y = np.broadcast_to(vector, x.shape)
+            for operands in [(x, y), (y, x)]:
+                np.testing.assert_array_equal(getattr(CPU, name)(*operands), getattr(REFERENCE, name)(*operands))
 
 
 @settings(max_examples=60)
@@ -122,6 +164,68 @@ def test_pooling_of_any_geometry(kernel: int, stride: int, padding: int, dilatio
     np.testing.assert_array_equal(CPU.spread(dy, places, g), REFERENCE.spread(dy, places, g))
 
 
+@pytest.mark.parametrize("number", SETS)
+@pytest.mark.parametrize("name", ["exp", "sigmoid", "tanh", "erf"])
+def test_functions_are_right_to_some_units_in_the_last_place(name: str, number: int) -> None:
+    special = [0, -0.0, 1e-40, -1e-40, np.inf, -np.inf, np.nan, 88.7228, 88.7229, -87.4, -103.9, -104.1, 3e38, -3e38]
+    near, far = np.linspace(-6, 6, 40_001), np.linspace(-110, 95, 40_001)
+    x = np.concatenate([special, near, near / 1e4, far]).astype("float32")
+    y = np.empty_like(x)
+    getattr(functions, name)(x, y, 1, number)
+    exact = getattr(REFERENCE, name)(x.astype("float64"))
+    with np.errstate(over="ignore"):
+        rounded = exact.astype("float32")
+    np.testing.assert_array_equal(np.signbit(y[~np.isnan(y)]), np.signbit(exact[~np.isnan(y)]))
+    np.testing.assert_array_equal(np.isfinite(y), np.isfinite(rounded))
+    finite = np.isfinite(rounded)
+    assert np.max(np.abs(y[finite] - exact[finite]) / np.spacing(np.abs(rounded[finite]))) < 3
+    np.testing.assert_array_equal(y[~finite], rounded[~finite])
+    for size in range(70):  # whole vectors and what is left
+        part = np.full(size + 1, 7, "float32")
+        getattr(functions, name)(x[:size], part[:size], 1, number)
+        np.testing.assert_allclose(part, [*y[:size], 7], rtol=5e-7, atol=1e-44)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [(2, 2), (3, 2), (2, 5), (28, 28), (11, 70), (5, 1100), (3, 2051)])
+def test_pooling_by_tiles_of_two(size: tuple[int, int], dtype: str) -> None:
+    g = windows((3, 2, *size), 2, 2)
+    rng = np.random.default_rng(0)
+    for special in (0, 0.02):
+        x = rng.integers(-3, 4, g.x_shape).astype(dtype)
+        x[rng.random(x.shape) < special] = np.nan
+        x[rng.random(x.shape) < 0.4] = -np.inf
+        y, places = REFERENCE.max_pool2d(x, g)
+        for found, expected in zip(CPU.max_pool2d(x, g), (y, places), strict=True):
+            np.testing.assert_array_equal(found, expected)
+        dy = normal(g.y_shape, dtype)
+        np.testing.assert_array_equal(CPU.spread(dy, places, g), REFERENCE.spread(dy, places, g))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("shape", [(1, 100_001), (3000, 50), (7, 2, 3, 5000), (40_000, 3), (2, 129, 257)])
+def test_sums_over_neighbouring_axes(shape: tuple[int, ...], dtype: str) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, shape).astype(dtype)
+    for first in range(len(shape)):
+        for last in range(first, len(shape)):
+            axes = tuple(range(first, last + 1))
+            found, expected = CPU.sum(x, axes), x.sum(axes, np.float64, keepdims=True)
+            assert (found.shape, found.dtype) == (expected.shape, dtype)
+            np.testing.assert_allclose(found, expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
+def test_rows_are_put_back_where_they_were_taken() -> None:
+    rng = np.random.default_rng(0)
+    x, rows = rng.integers(-4, 5, (500, 6, 7)).astype("float32"), rng.integers(-90, 90, 500)
+    for key in [(rows, ...), (rows,)]:
+        np.testing.assert_array_equal(CPU.put(x, key, (90, 6, 7)), REFERENCE.put(x, key, (90, 6, 7)))
+    for wrong in (-91, 90):
+        rows[77] = wrong
+        for backend in (CPU, REFERENCE):
+            with pytest.raises(IndexError, match="is out of bounds for axis 0 with size 90"):
+                backend.put(x, (rows, ...), (90, 6, 7))
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
     """The mean is taken away first: a mean of squares less the square of the mean would have no digit left."""
@@ -134,9 +238,16 @@ def test_batch_norm_of_values_far_from_0(dtype: str) -> None:
 
 FAST: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "relu": (lambda x: x.relu(), [(4, 5)]),
+    "sigmoid": (lambda x: x.sigmoid(), [(4, 5)]),
+    "tanh": (lambda x: x.tanh(), [(4, 5)]),
+    "gelu": (F.gelu, [(4, 5)]),
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), [(2, 3, 6, 7)]),
+    "layer_norm": (lambda x, w, b: F.layer_norm(x, (3, 4), w, b), [(5, 2, 3, 4), (3, 4), (3, 4)]),
     "batch_norm": (lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [(6, 3, 4, 5), (3,), (3,)]),
+    "softmax": (lambda x: F.softmax(x, 2), [(5, 4, 3)]),
     "log_softmax": (lambda x: F.log_softmax(x, 1), [(5, 4, 3)]),
+    "cross_entropy": (lambda x: F.cross_entropy(x, minigrad.tensor([0, 2, 1], device=x.device)), [(3, 4)]),
+    "linear": (lambda x, w, b: F.linear(x, w, b), [(5, 4), (3, 4), (3,)]),
     "conv2d": (lambda x, w, b: F.conv2d(x, w, b), [(2, 3, 6, 7), (4, 3, 2, 2), (4,)]),
 }
 
@@ -182,7 +293,15 @@ def spoiled(array: Any) -> list[Any]:
 KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
     "add": (elementwise.add, [np.ones((2, 3))] * 2 + [np.empty((2, 3))], [2]),
     "relu": (elementwise.relu, [np.ones((2, 3)), np.empty((2, 3))], [2]),
-    "erf": (elementwise.erf, [np.ones((2, 3)), np.empty((2, 3))], [2]),
+    "erf": (functions.erf, [np.ones((2, 3)), np.empty((2, 3))], [2, 0]),
+    "add_to_rows": (elementwise.add_to_rows, [np.ones((2, 3)), np.zeros(2, "q"), np.ones((4, 3))], [2]),
+    "row_sums": (normalization.row_sums, [np.ones((2, 3)), np.empty(2)], [2]),
+    "column_sums": (normalization.column_sums, [np.ones((2, 3)), np.empty(3)], [2]),
+    "layer_norm": (
+        lambda x, w, b, y, mean, var, threads: normalization.layer_norm(x, w, b, 1e-5, y, mean, var, threads),
+        [np.ones((2, 3)), np.ones(3), np.ones(3), np.empty((2, 3)), np.empty(2), np.empty(2)], [2],
+    ),
+    "softmax_grad": (functions.softmax_grad, [np.ones((2, 3)) for _ in range(3)], [2, 0]),
     "add_bias": (elementwise.add_bias, [np.ones((2, 3, 4)), np.ones(3)], [2]),
     "where": (elementwise.where, [np.ones((2, 3), bool), *[np.ones((2, 3), "q")] * 2, np.empty((2, 3), "q")], [2]),
     "max_pool2d": (window.max_pool2d, [np.ones((1, 2, 4, 4)), np.zeros((2, 2), "i"), np.empty((1, 2, 2, 2)),
@@ -195,12 +314,16 @@ KERNELS: dict[str, tuple[Callable[..., None], list[Any], list[Any]]] = {
 }
 
 
+# The array, by its position, whose size the kernel takes from the array itself.
+ANY_SIZE = {"add_bias": 0, "channel_sums": 0, "row_sums": 0, "pick": 0, "spread": 2}
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernels_refuse_what_does_not_fit(name: str) -> None:
     kernel, arrays, rest = KERNELS[name]
     kernel(*arrays, *rest)
     for position, array in enumerate(arrays):
-        has_any_size = (name, position) in {("add_bias", 0), ("channel_sums", 0), ("pick", 0), ("spread", 2)}
+        has_any_size = position == ANY_SIZE.get(name)
         for wrong in spoiled(array)[int(has_any_size) :]:
             if wrong is None and (name, position) in {("sgd", 2), ("adam", 4)}:  # which may be left out
                 continue

@@ -173,6 +173,36 @@ def positions_of_maxima(dtype: str) -> Iterator[Arguments]:
         yield x, 0
 
 
+def activated(dtype: str) -> Iterator[Arguments]:
+    rng = np.random.default_rng(0)
+    for shape in SHAPES:
+        yield np.array(rng.standard_normal(shape) * 3, dtype), np.array(rng.standard_normal(shape), dtype)
+    odd = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 1e-40, 30, -30], dtype)
+    yield odd, np.ones_like(odd)
+    yield np.ones_like(odd), odd
+
+
+def activated_once(dtype: str) -> Iterator[Arguments]:
+    for x, _ in activated(dtype):
+        yield (x,)
+
+
+def along_axes(dtype: str) -> Iterator[Arguments]:
+    normal = np.random.default_rng(0).standard_normal
+    for shape in [(5,), (3, 4), (2, 3, 4), (7, 100), (40, 33), (3, 1000)]:
+        for axis in range(len(shape)):
+            yield (normal(shape) * 8).astype(dtype), axis
+    far = np.array([[1000, 1001, 999], [-1000, -1000, -1001], [3e38, -3e38, 0], [-np.inf, 0, 1]], dtype)
+    odd = np.array([[np.inf, 0, 1], [np.nan, 0, 1], [-np.inf, -np.inf, -np.inf], [1e-40, -1e-40, 0]], dtype)
+    yield from [(far, 1), (far.T.copy(), 0), (odd, 1)]
+
+
+def along_axes_back(dtype: str) -> Iterator[Arguments]:
+    for x, axis in along_axes(dtype):
+        y = np.where(np.isfinite(x), x, 0) / 100
+        yield np.clip(x, -1000, 1000), -np.abs(y), axis
+
+
 def new_shapes(dtype: str) -> Iterator[Arguments]:
     for old, new in [((), (1, 1)), ((0, 3), (2, 0)), ((2, 3, 4), (4, 6)), ((24,), (2, 3, 4)), ((1,), ())]:
         yield whole(old, dtype), new
@@ -333,6 +363,19 @@ def normalized_back(dtype: str) -> Iterator[Arguments]:
         yield np.random.default_rng(1).standard_normal(x.shape).astype(dtype), x, weight, mean, var, eps
 
 
+def rows_normalized(dtype: str) -> Iterator[Arguments]:
+    for x, _, _, eps in normalized(dtype):
+        for shape in [(x.shape[0], -1), (-1, x.shape[2]), (-1, 1), (1, -1)]:
+            rows = x.reshape(shape)
+            yield rows, whole(rows.shape[1:], dtype), whole(rows.shape[1:], dtype, 1), eps
+
+
+def rows_normalized_back(dtype: str) -> Iterator[Arguments]:
+    for x, weight, bias, eps in rows_normalized(dtype):
+        _, mean, var = REFERENCE.layer_norm(x, weight, bias, eps)
+        yield np.random.default_rng(1).standard_normal(x.shape).astype(dtype), x, weight, mean, var, eps
+
+
 PARAMETERS = [(), (0,), (3,), (2, 3, 4), (70_000,)]
 
 
@@ -403,12 +446,22 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
     "assign": (ALL, assignments),
     "matmul": (NUMBERS, products),
     "relu_grad": (ALL, two),
+    "sigmoid_grad": (FLOATS, activated),
+    "tanh_grad": (FLOATS, activated),
+    "gelu": (FLOATS, activated_once),
+    "gelu_grad": (FLOATS, activated),
     "add_bias": (NUMBERS, biased),
+    "softmax": (FLOATS, along_axes),
+    "softmax_grad": (FLOATS, along_axes_back),
+    "log_softmax": (FLOATS, along_axes),
+    "log_softmax_grad": (FLOATS, along_axes_back),
     "max_pool2d": (FLOATS, pooled),
     "pick": (FLOATS, picked),
     "spread": (FLOATS, spread_out),
     "batch_norm": (FLOATS, normalized),
     "batch_norm_grad": (FLOATS, normalized_back),
+    "layer_norm": (FLOATS, rows_normalized),
+    "layer_norm_grad": (FLOATS, rows_normalized_back),
     "sgd": (FLOATS, descents),
     "adam": (FLOATS, adam_steps),
     "conv2d": (FLOATS, convolutions("x_shape", "w_shape")),
@@ -417,7 +470,9 @@ CASES: dict[str, tuple[list[str], Callable[[str], Iterator[Arguments]]]] = {
 }
 # The others are exact, or rounded as IEEE 754 prescribes.
 ROUNDED = {"exp", "log", "log1p", "sin", "cos", "sigmoid", "tanh", "erf", "power", "sgd", "adam"}
-SUMMED = {"batch_norm", "batch_norm_grad"}  # of numbers that are not whole, in an order of one's own
+# These add numbers that are not whole, in an order of their own or with one rounding for two operations.
+SUMMED = {"batch_norm", "batch_norm_grad", "layer_norm", "layer_norm_grad", "softmax", "softmax_grad", "log_softmax",
+          "log_softmax_grad", "gelu", "gelu_grad", "sigmoid_grad", "tanh_grad"}  # fmt: skip
 WRITES = {"assign": [0], "add_bias": [0], "sgd": [0, 2], "adam": [0, 2, 3, 4]}  # which arguments
 
 

@@ -192,6 +192,11 @@ CASES: dict[str, tuple] = {
     "l1_loss": (F.l1_loss, (2, 3), (2, 3), well_apart),
     "smooth_l1_loss": (lambda x, y: F.smooth_l1_loss(x, y, beta=0.7), (2, 3), (2, 3), well_apart),
     "nll_loss": (lambda x: F.nll_loss(x, minigrad.tensor([0, 2, -100], device=x.device)) ** 2, (3, 3)),
+    "nll_loss, none ignored": (lambda x: F.nll_loss(x, TARGETS.to(x.device).clamp(min=0)) ** 2, (2, 3, 2)),
+    "cross_entropy, sum": (
+        lambda x: F.cross_entropy(x, TARGETS.to(x.device).clamp(min=0), reduction="sum"),
+        (2, 3, 2),
+    ),
     "cross_entropy": (
         lambda x: F.cross_entropy(x, TARGETS.to(x.device), ignore_index=-1, label_smoothing=0.1),
         (2, 3, 2),

@@ -26,6 +26,18 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return written(input, where(input > 0, input, input * negative_slope), inplace)
 
 
+class Gelu(Function):
+    primitive = "gelu"
+    saves_inputs = "all"
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        if is_grad_enabled():
+            below, density = 0.5 * (1 + erf(x * math.sqrt(0.5))), exp(x * x * -0.5) / math.sqrt(2 * math.pi)
+            return dy * (below + x * density)
+        return dy._constant(self.device.gelu_grad(x.array, dy.array))
+
+
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """y = x * P(normal number < x) = x / 2 * (1 + erf(x / sqrt(2))); with approximate='tanh' nearly that:
     x / 2 * (1 + tanh z) = x * sigmoid(2 z) for z = sqrt(2 / pi) * (x + 0.044715 x^3).
@@ -34,7 +46,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """
     check_floats("gelu", input)
     if approximate == "none":
-        return input * 0.5 * (1 + erf(input * math.sqrt(0.5)))
+        return Gelu()(input)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate={approximate!r} must be 'none' or 'tanh'.")
     cube = input * input * input  # a power takes ten times as long
@@ -62,30 +74,41 @@ def log_sigmoid(x: Tensor) -> Tensor:
     return where(negative, x, 0) - log1p(exp(where(negative, x, -x)))
 
 
-def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """y = e^x / (the sum of e^x along dim), in `dtype` if it is given."""
-    powers = exp(_shifted("softmax", input, dim, dtype))
-    return powers / powers.sum(dim, keepdim=True)
-
-
-class LogSoftmax(Function):
+class Softmax(Function):
     saves_output = True
 
     def __init__(self, axis: int) -> None:
         self.axis = axis
 
     def forward(self, x: Array) -> Array:
-        device, axes = self.device, (self.axis,)
-        shifted = device.sub(x, device.broadcast_to(device.max(x, axes), x.shape))
-        return device.sub(shifted, device.broadcast_to(device.log(device.sum(device.exp(shifted), axes)), x.shape))
+        return self.device.softmax(x, self.axis)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        y = self.output
+        if is_grad_enabled():
+            return y * (dy - (dy * y).sum(self.axis, keepdim=True))
+        return dy._constant(self.device.softmax_grad(dy.array, y.array, self.axis))  # which nobody will differentiate
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """y = e^x / (the sum of e^x along dim), in `dtype` if it is given; dx = y * (dy - the sum of dy * y along dim)."""
+    x = _floats("softmax", input, dim, dtype)
+    axes = reduced_axes("softmax", x, dim, None)
+    if len(axes) == 1 and x.numel():
+        return Softmax(axes[0])(x)
+    powers = exp(_shifted(x, dim))
+    return powers / powers.sum(dim, keepdim=True)
+
+
+class LogSoftmax(Softmax):
+    def forward(self, x: Array) -> Array:
+        return self.device.log_softmax(x, self.axis)
 
     def backward(self, dy: Tensor) -> Tensor:
         y = self.output
         if is_grad_enabled():
             return dy - exp(y) * dy.sum(self.axis, keepdim=True)
-        device = self.device  # the same of arrays, which nobody will differentiate
-        total = device.broadcast_to(device.sum(dy.array, (self.axis,)), dy.shape)
-        return dy._constant(device.sub(dy.array, device.mul(device.exp(y.array), total)))
+        return dy._constant(self.device.log_softmax_grad(dy.array, y.array, self.axis))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -96,13 +119,12 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     axes = reduced_axes("log_softmax", x, dim, None)
     if len(axes) == 1 and x.numel():
         return LogSoftmax(axes[0])(x)
-    shifted = _shifted("log_softmax", x, dim, None)
+    shifted = _shifted(x, dim)
     return shifted - log(exp(shifted).sum(dim, keepdim=True))
 
 
-def _shifted(name: str, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+def _shifted(x: Tensor, dim: int | None) -> Tensor:
     """x less its largest element, which changes no softmax and keeps e^x from overflowing."""
-    x = _floats(name, input, dim, dtype)
     return x - x.detach().amax(dim, keepdim=True)
 
 

@@ -4,15 +4,17 @@
 
 import numpy as np
 
+from minigrad.backends.base import HostArray
 from minigrad.creation import as_tensor
-from minigrad.function import Array, Function
+from minigrad.function import Array, Function, is_grad_enabled
 from minigrad.nn.functional.activation import log_sigmoid, log_softmax
 from minigrad.nn.functional.arguments import check_floats, check_tensors
 from minigrad.nn.functional.sparse import numbers_below
 from minigrad.ops.arithmetic import maximum
 from minigrad.ops.compare import where
 from minigrad.ops.elementwise import abs, log, log1p
-from minigrad.ops.index import gather
+from minigrad.ops.index import Put, along, gather
+from minigrad.ops.reduce import broadcast_to
 from minigrad.tensor import Tensor
 
 
@@ -48,7 +50,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ign
     divides by the sum of weight[t] over the targets not ignored.
     """
     check_floats("nll_loss", input)
-    return _of_classes("nll_loss", -input, target, weight, ignore_index, reduction, 0.0)
+    return _of_classes("nll_loss", input, target, weight, ignore_index, reduction, 0.0)
 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100,
@@ -64,9 +66,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be from 0 to 1.")
     axis = _class_axis("cross_entropy", input)
-    losses = -log_softmax(input, axis)
+    logs = log_softmax(input, axis)
     if not target.is_floating_point():
-        return _of_classes("cross_entropy", losses, target, weight, ignore_index, reduction, label_smoothing)
+        return _of_classes("cross_entropy", logs, target, weight, ignore_index, reduction, label_smoothing)
     if target.shape == (*input.shape[:axis], *input.shape[axis + 1 :]):
         raise TypeError(f"cross_entropy: target {target.shape} is {target.dtype}; classes are int64: convert with "
                         ".long().")
@@ -74,7 +76,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *
     if ignore_index >= 0:
         raise ValueError(f"cross_entropy: ignore_index={ignore_index} is for targets that are classes.")
     target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
-    return _reduced("cross_entropy", (_weighted("cross_entropy", losses, weight) * target).sum(axis), reduction)
+    return _reduced("cross_entropy", (_weighted("cross_entropy", -logs, weight) * target).sum(axis), reduction)
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, *,
@@ -147,17 +149,44 @@ def _weighted(name: str, losses: Tensor, weight: Tensor | None) -> Tensor:
     return losses * weight.reshape(-1, *[1] * (losses.ndim - axis - 1))
 
 
-def _of_classes(name: str, losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
+class LossOfClasses(Function):
+    """y = - the sum of x[.., t, ..] / count, where t is target[.., ..]; dx = -dy / count at these places, else 0."""
+
+    fresh_gradients = True
+
+    def __init__(self, axis: int, target: HostArray, count: int) -> None:
+        self.axis, self.target, self.count = axis, np.expand_dims(target.copy(), axis), count  # others may write there
+
+    def forward(self, x: Array) -> Array:
+        device, self.x_shape = self.device, x.shape
+        self.key = (*along(self.target.shape, self.axis, self.target), Ellipsis)
+        total = device.sum(device.getitem(x, self.key), tuple(range(len(x.shape))))
+        return device.div(device.reshape(total, ()), device.full((), -self.count, x.dtype))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        share = broadcast_to(dy / -self.count, self.target.shape)
+        if is_grad_enabled():
+            return Put(self.key, self.x_shape)(share)
+        dx = self.device.full(self.x_shape, 0, dy.array.dtype)  # no place is named twice
+        self.device.assign(dx, self.key, share.array)
+        return dy._constant(dx)
+
+
+def _of_classes(name: str, logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str,
                 smoothing: float) -> Tensor:
-    """Of the losses (batch, classes, ...) of all classes those of the targets, weighted, smoothed and reduced."""
-    axis = _class_axis(name, losses)
-    classes, expected = losses.shape[axis], (*losses.shape[:axis], *losses.shape[axis + 1 :])
+    """Of the logarithms (batch, classes, ...) of all classes those of the targets, negative, weighted, smoothed and
+    reduced."""
+    axis = _class_axis(name, logs)
+    classes, expected = logs.shape[axis], (*logs.shape[:axis], *logs.shape[axis + 1 :])
     check_tensors(name, target)
     if target.shape != expected:
-        raise ValueError(f"{name}: target has shape {target.shape}, but input {losses.shape} needs {expected}: a class "
+        raise ValueError(f"{name}: target has shape {target.shape}, but input {logs.shape} needs {expected}: a class "
                          "for each. (Probabilities of the classes, for cross_entropy, are floating-point.)")
     numbers = numbers_below(name, "target", target, classes, ignore_index)
     ignored = numbers == ignore_index
+    if weight is None and not smoothing and reduction in ("mean", "sum") and not ignored.any():
+        return LossOfClasses(axis, numbers, numbers.size if reduction == "mean" else 1)(logs)
+    losses = -logs
     weighted = _weighted(name, losses, weight)
     places = as_tensor(np.where(ignored, 0, numbers), device="reference")  # the host looks them up
     chosen = gather(weighted, axis, places.unsqueeze(axis)).squeeze(axis)

@@ -95,9 +95,50 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
     _check_shapes("layer_norm", input, shape, weight=weight, bias=bias)
     if not shape or input.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: input {input.shape} does not end in normalized_shape={shape}.")
-    axes = tuple(range(input.ndim - len(shape), input.ndim))
-    centred = input - input.mean(axes, keepdim=True)
-    return _scaled(centred, (centred * centred).mean(axes, keepdim=True), eps, weight, bias, shape)
+    weight = input.new_ones(shape) if weight is None else weight
+    bias = input.new_zeros(shape) if bias is None else bias
+    if input.numel() == 0:
+        return input * weight + bias
+    dtype = common_dtype((input, weight, bias))
+    return LayerNorm(len(shape), eps)(cast(input, dtype), cast(weight, dtype), cast(bias, dtype))
+
+
+class LayerNorm(Function):
+    """y = (x - mean) / sqrt(var + eps) * w + b, with mean and var over the last `rank` axes of x."""
+
+    saves_inputs = ((0, 1), (0, 1), (0, 1))  # the primitive computes the three gradients at once
+
+    def __init__(self, rank: int, eps: float) -> None:
+        self.rank, self.eps = rank, eps
+
+    def forward(self, x: Array, w: Array, b: Array) -> Array:
+        device, places = self.device, (prod(w.shape),)
+        w, b = device.reshape(w, places), device.reshape(b, places)
+        y, self.mean, self.var = device.layer_norm(self._rows(x), w, b, self.eps)
+        return device.reshape(y, x.shape)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, w, _ = self.inputs
+        if is_grad_enabled():
+            return self._recorded(dy, x, w)
+        device = self.device
+        arrays = self._rows(dy.array), self._rows(x.array), device.reshape(w.array, (prod(w.shape),))
+        gradients = device.layer_norm_grad(*arrays, self.mean, self.var, self.eps)
+        dx, dw, db = [device.reshape(one, like.shape) for one, like in zip(gradients, (x, w, w), strict=True)]
+        return dy._constant(dx), dy._constant(dw), dy._constant(db)
+
+    def _recorded(self, dy: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same in operations, which have derivatives in their turn."""
+        rows, axes = tuple(range(x.ndim - self.rank)), tuple(range(x.ndim - self.rank, x.ndim))
+        centred = x - x.mean(axes, keepdim=True)
+        scale = ((centred * centred).mean(axes, keepdim=True) + self.eps) ** -0.5
+        normal, g = centred * scale, dy * w
+        dx = (g - g.mean(axes, keepdim=True) - normal * (g * normal).mean(axes, keepdim=True)) * scale
+        return dx, (dy * normal).sum(rows) if rows else dy * normal, dy.sum(rows) if rows else dy
+
+    def _rows(self, x: Array) -> Array:
+        at = len(x.shape) - self.rank
+        return self.device.reshape(x, (prod(x.shape[:at]), prod(x.shape[at:])))
 
 
 def _scaled(centred: Tensor, var: Tensor, eps: float, weight: Tensor | None, bias: Tensor | None,

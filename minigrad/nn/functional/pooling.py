@@ -42,6 +42,8 @@ def avg_pool2d(input: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None =
     sums = conv.conv2d(x.reshape(planes.x_shape), ones, planes).reshape(geometry.y_shape)
     if divisor_override is None:
         rows, columns = (_counts(geometry, axis, count_include_pad) for axis in (0, 1))
+        if len({*rows}) == len({*columns}) == 1:
+            return unbatched(sums / (rows[0] * columns[0]), input)
         sizes = np.array(np.outer(rows, columns), x.dtype)
         return unbatched(sums / x._constant(x.device.from_numpy(sizes)), input)
     return unbatched(sums / divisor_override, input)
@@ -61,6 +63,8 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int 
     if min(height, width) < 1 or 0 in input.shape[-3:]:
         raise ValueError(f"adaptive_avg_pool2d: input {input.shape} and output_size={output_size} must have sizes of "
                          "at least 1.")
+    if height == width == 1:
+        return input.mean((-2, -1), keepdim=True)
     return _means(_means(input, input.ndim - 2, height), input.ndim - 1, width)
 
 
