@@ -115,8 +115,11 @@ cdef bint pool_windows(
 
 
 cdef inline bint tiles_by_two(const Axis *axis) noexcept nogil:
-    """Whether the windows are those of two neighbours, side by side."""
-    return axis.kernel == 2 and axis.stride == 2 and axis.padding == 0 and axis.dilation == 1
+    """Whether the windows are those of two neighbours, side by side; none reaches beyond the image."""
+    return (
+        axis.kernel == 2 and axis.stride == 2 and axis.padding == 0 and axis.dilation == 1
+        and 2 * axis.windows <= axis.size
+    )
 
 
 cdef inline int compare_pairs(

@@ -113,10 +113,10 @@ class Networks(Reference):
         elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
-        lead, summed, rest = x.shape[:first], x.shape[first:last], x.shape[last:]
         if x.nbytes < SMALL or x.dtype.kind != "f" or not x.flags.c_contiguous or not axes:
             return super().sum(x, axes)
+        first, last = axes[0], axes[-1] + 1
+        lead, summed, rest = x.shape[:first], x.shape[first:last], x.shape[last:]
         y = np.empty([1 if axis in axes else size for axis, size in enumerate(x.shape)], x.dtype)
         if axes == (0, *range(2, x.ndim)) and x.ndim > 2:
             normalization.channel_sums(_places_last(x), y, get_num_threads())

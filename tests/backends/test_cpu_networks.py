@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -190,6 +191,11 @@ def test_functions_are_right_to_some_units_in_the_last_place(name: str, number: 
 @pytest.mark.parametrize("size", [(2, 2), (3, 2), (2, 5), (28, 28), (11, 70), (5, 1100), (3, 2051)])
 def test_pooling_by_tiles_of_two(size: tuple[int, int], dtype: str) -> None:
     g = windows((3, 2, *size), 2, 2)
+    for geometry in (g, replace(g, y_shape=(3, 2, *[-(-length // 2) for length in size]))):  # by ceil_mode one more
+        assert_pools_as_the_reference(geometry, dtype)
+
+
+def assert_pools_as_the_reference(g: ConvGeometry, dtype: str) -> None:
     rng = np.random.default_rng(0)
     for special in (0, 0.02):
         x = rng.integers(-3, 4, g.x_shape).astype(dtype)
