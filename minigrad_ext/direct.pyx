@@ -42,7 +42,7 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, finite, put, real, tile, transpose
+from minigrad_ext.instructions cimport copy, finite, put, real, tile
 from minigrad_ext.layout cimport (
     AT_ONCE, COLUMNS, FEW, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, forward, lay_out, layout_size,
     point, prepare, table_size,
@@ -143,10 +143,6 @@ cdef void pack_panel(
     """What the taps of the block see from the places of the panel: an array (channels, taps, PITCH)."""
     cdef Py_ssize_t t, k, size
     cdef const Segment *s
-    if m.turned:
-        s = segments
-        transpose(m.set, panel, PITCH, layout + s.j * m.plane + b.channel, m.plane, s.size, b.channels)
-        return
     for t in range(b.tap, b.tap + b.taps):
         for k in range(count):
             s = segments + k
@@ -507,32 +503,3 @@ cdef void of_kind(
     m.grid_width = (g.width - b + g.column_stride - 1) // g.column_stride
     m.out_first = a * g.width + b
     prepare(m)
-
-
-# --- matrix products -----------------------------------------------------------------------------------------
-
-def matmul(const real[:, :] x, const real[:, :] y, real[:, ::1] z, int threads, int set):
-    """z = x y, which is a 1 x 1 convolution: rows of x are the outs, columns of y the places, the sum is over channels.
-
-    The elements of x may lie as they like; of y, rows or columns must be contiguous.
-    """
-    cdef Correlation m
-    cdef Py_ssize_t table[8]
-    cdef Py_ssize_t item = sizeof(real)
-    memset(&m, 0, sizeof(m))
-    memset(table, 0, sizeof(table))
-    point(&m, table, 1, 1)
-    m.batch = m.groups = m.height = m.grid_height = m.rows = m.columns = m.row_stride = m.column_stride = 1
-    m.outs, m.channels = x.shape[0], x.shape[1]
-    m.width = m.grid_width = m.out_row = m.out_plane = y.shape[1]
-    m.w_out, m.w_channel, m.out_column = x.strides[0] // item, x.strides[1] // item, 1
-    m.set = set
-    if y.shape[0] != x.shape[1] or z.shape[0] != x.shape[0] or z.shape[1] != y.shape[1]:
-        raise ValueError(f"matmul: shapes {x.shape}, {y.shape} and {z.shape} do not fit.")
-    prepare(&m)
-    m.wide, m.flat = False, True
-    m.turned = y.strides[1] != item
-    m.plane = (y.strides[1] if m.turned else y.strides[0]) // item
-    if <double>m.outs * m.channels * m.width < 300_000:
-        threads = 1
-    correlate(&m, 1, &y[0, 0], &x[0, 0], &z[0, 0], threads)

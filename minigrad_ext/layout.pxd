@@ -49,7 +49,6 @@ cdef struct Correlation:
     bint border                                           # taps see beyond the border
     bint wide                                             # panels are not packed: there are few outs
     bint flat                                             # the source serves as layout
-    bint turned                                           # a flat source of one image with channels last
     Cut cut
     Py_ssize_t terms_before                               # of the kinds of places before this one
     int set
@@ -107,7 +106,6 @@ cdef inline void prepare(Correlation *m) noexcept nogil:
     cdef Py_ssize_t u, v, k
     m.unit = tile_rows(m.set)
     m.tiles = (m.outs + m.unit - 1) // m.unit
-    m.turned = False
     m.flat = m.outs > FEW and (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
         and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width

@@ -91,6 +91,8 @@ def peak(dtype: Any = np.float32) -> float:
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung, number = _forced.get()
+    if rung is None and _is_product(geometry):
+        return _multiply(name, a, b, result)
     rung = rung or choose(geometry, a.dtype, name)
     if rung == "winograd" and not winograd.applies(geometry, a.dtype):
         raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel and stride 1; '
@@ -98,6 +100,20 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
     while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
         rung = "direct" if rung == "winograd" else "loops"
+    return result
+
+
+def _is_product(geometry: ConvGeometry) -> bool:
+    """Whether the kernel is as large as the image, and there is work enough: it is a product of matrices then."""
+    return (geometry.w_shape[2:] == geometry.x_shape[2:] and geometry.padding == (0, 0) and geometry.dilation == (1, 1)
+            and geometry.groups == 1 and geometry.flops > _SMALL)
+
+
+def _multiply(name: str, a: HostArray, b: HostArray, result: HostArray) -> HostArray:
+    """The same, of images and kernels as rows: Y = X W^T, X = Y W, W = Y^T X."""
+    a, b = [np.ascontiguousarray(array).reshape(1, len(array), -1) for array in (a, b)]
+    x, y = {"conv2d": (a, b.mT), "conv2d_input_grad": (a, b), "conv2d_weight_grad": (b.mT, a)}[name]
+    multiply(x, y, result.reshape(1, len(result), -1))
     return result
 
 
