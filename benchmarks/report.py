@@ -190,7 +190,7 @@ is a library that is faster than PyTorch.
 
 {tables["training"]}
 
-Seconds beyond those that Python takes to start:
+Seconds beyond those that Python takes to start, once modules are compiled to bytecode:
 
 {tables["imports"]}
 

@@ -23,6 +23,7 @@ USABLE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else o
 def run(command: list[str], threads: int = USABLE) -> str:
     """What Python prints with these arguments. Pools of threads learn their size from the environment."""
     environment = os.environ | dict.fromkeys(POOLS, str(threads))
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, and not at every import
     command = [sys.executable, *command]
     return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 

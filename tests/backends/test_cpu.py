@@ -68,6 +68,16 @@ def assert_agrees(g: ConvGeometry, draw: Callable[[tuple[int, ...]], Any]) -> No
             np.testing.assert_array_equal(found, expected, err_msg=f"{name} on {rung}, {instructions}, with {g}")
 
 
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("special", [0.0, 0.01])
+def test_a_kernel_as_large_as_the_image_is_a_product_of_matrices(name: str, special: float) -> None:
+    g = geometry((12, 9, 5, 4), (17, 9, 5, 4), stride=(3, 2))
+    arrays = operands(name, g, integers(np.random.default_rng(0), "float32", special))
+    arrays = arrays[0], arrays[1].transpose(3, 1, 2, 0).copy().transpose(3, 1, 2, 0)  # in another order in memory
+    expected = getattr(REFERENCE, name)(*arrays, g)
+    np.testing.assert_array_equal(getattr(CPU, name)(*arrays, g), expected)
+
+
 @pytest.fixture
 def thread_count() -> Iterator[None]:
     """Puts the number of threads back."""
