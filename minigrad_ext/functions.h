@@ -14,7 +14,7 @@ INLINE float NAME(reduced_exp)(float x, int32_t *n)
 {
     const float shift = 12582912.0f;  /* 1.5 * 2^23: added, it leaves the nearest whole number in the last bits */
     const float shifted = x * 1.442695041f + shift, whole = shifted - shift;
-    const float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;  /* ln 2 in two parts: the first product is exact */
+    const float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;  /* ln 2 in two parts, the first exact */
     float p = 0.00139517174f;
     p = p * r + 0.00836959854f;
     p = p * r + 0.0416661873f;

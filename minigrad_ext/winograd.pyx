@@ -144,7 +144,7 @@ cdef Map settle_map(const Geometry *g, geometry, int set) except *:
 
 
 cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
-    """Cuts y into tiles, and `channels` into panels: of three vectors, if tiles take them and none is left, else of two."""
+    """Cuts y into tiles, and `channels` into panels: of three vectors if tiles take them and none is left, or two."""
     cdef Py_ssize_t vectors = (channels + m.lanes - 1) // m.lanes
     m.across = (m.y.width + 3) // 4
     m.image = (m.y.height + 3) // 4 * m.across
