@@ -245,8 +245,8 @@ def add_bias(x, bias, int threads):
         add_rows(<float *> writes(x, kind, size), <const float *> reads(bias, kind, channels), batch, channels, places,
                  threads)
     else:
-        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch, channels, places,
-                 threads)
+        add_rows(<double *> writes(x, b"d", size), <const double *> reads(bias, b"d", channels), batch, channels,
+                 places, threads)
 
 
 cdef void add_part(
