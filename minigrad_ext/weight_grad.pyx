@@ -7,9 +7,9 @@ The rows of a tile are output channels o, the terms of its sum are the places (i
 place meets in x, (u, v, c). For that x is copied with channels last: then a row (v, c) of the kernel, or c alone if it
 is dilated, lies side by side, as a *piece*. It is done in bands that stay in the second-level cache. The columns are
 cut into blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while
-all units pass over it. Where there are few units the copy does not pay: then tiles read x itself, a block is cut from one
-piece, and a table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between them,
-which makes long sums the more accurate.
+all units pass over it. Where there are few units the copy does not pay: then tiles read x itself, a block is cut from
+one piece, and a table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between
+them, which makes long sums the more accurate.
 
 Where there are few channels, in groups of one or in a first layer, they would leave most lanes of a vector empty. Then
 the places of y go there: a dot product for each weight.
