@@ -79,19 +79,21 @@ cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
 
 
 cdef void pack_weights(
-    const Correlation *m, Py_ssize_t kinds, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit, real *packed
+    const Correlation *m, const Py_ssize_t[::1] kinds, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit,
+    real *packed,
 ) noexcept nogil:
-    """The weights of each kind and unit of outs as an array (terms, unit), unless tiles can read w as it is. They are
-    read in the order in which they lie in w, once for all kinds."""
-    cdef Py_ssize_t unit, out, outs, a, c, t, k, taps
+    """The weights of some kinds, and of each unit of outs, as an array (terms, unit). They are read in the order in
+    which they lie in w, once for all kinds."""
+    cdef Py_ssize_t unit, out, outs, a, c, t, k, number, taps
     cdef real *to
     cdef const real *from_
     for c in range(m.channels):
         for unit in range(first_unit, last_unit):
             out = unit % m.tiles * m.unit
             outs = min(m.unit, m.outs - out)
-            for k in range(kinds):
-                taps = 0 if m[k].in_order else m[k].rows * m[k].columns
+            for number in range(kinds.shape[0]):
+                k = kinds[number]
+                taps = m[k].rows * m[k].columns
                 to = packed + weights_before(m + k) + unit * m[k].unit_step + c * taps * m.unit
                 for t in range(taps):
                     from_ = w + unit // m.tiles * m.w_group + out * m.w_out + c * m.w_channel + m[k].weight[t]
@@ -187,7 +189,7 @@ cdef void packed_panel(
     """The result at places start ... stop - 1, for some units: those of all groups in a row."""
     cdef Segment segments[PANEL]
     cdef Py_ssize_t count = find_segments(m, start, stop, segments)
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, end, group, done, first, outs, u
+    cdef Py_ssize_t end, group, done, first, outs, u
     # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
     cdef bint straight = (
         (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
@@ -263,6 +265,7 @@ cdef inline void cut_panel(
     const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image,
     Py_ssize_t panel, Py_ssize_t part, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
+    """One of the panels that `m.cut` speaks of, and one of its parts of the outs."""
     cdef const Cut *c = &m.cut
     cdef Py_ssize_t i = panel // c.across * c.rows, j = panel % c.across * c.columns
     wide_panel(
@@ -305,18 +308,19 @@ cdef bint correlate(
     of a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity
     left a NaN."""
     cdef Py_ssize_t units = m.groups * m.tiles, size = 0, terms = 0, weights = m.groups * m.w_group, k, item
-    cdef bint in_order = True, wide = True, border = False, all_finite = True
+    cdef bint wide = True, border = False, all_finite = True
     for k in range(kinds):
         m[k].terms_before = terms
         terms += count_terms(m + k)
         size = max(size, layout_size(m + k) // m.groups)
-        in_order &= m[k].in_order
         wide &= m[k].wide
         border |= m[k].border
-    cdef real[::1] packed = empty((1 if in_order else max(1, units * terms * m.unit),), type_of(w))
+    cdef Py_ssize_t[::1] to_pack = np.array(
+        [k for k in range(kinds) if count_terms(m + k) > 0 and not m[k].in_order], np.intp)
+    cdef real[::1] packed = empty((max(1, units * terms * m.unit) if to_pack.shape[0] else 1,), type_of(w))
     for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
-        if not in_order:
-            pack_weights(m, kinds, w, item * units // threads, (item + 1) * units // threads, &packed[0])
+        if to_pack.shape[0]:
+            pack_weights(m, to_pack, w, item * units // threads, (item + 1) * units // threads, &packed[0])
         if border:
             all_finite &= finite(
                 m.set, w + item * weights // threads,
@@ -360,6 +364,7 @@ cdef void one_image(
     const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
     const Py_ssize_t *offset, real *layout, real *result,
 ) noexcept nogil:
+    """All places of one kind in one group of one image."""
     cdef Py_ssize_t k, panel
     if nothing_to_add(m):
         zero_out(m, out, image * m.outs, (image + 1) * m.outs)

@@ -151,14 +151,6 @@ static inline int has_instructions(int set)
 #define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
 #endif
 #ifdef PRODUCTS
-#define panel_columns_float(set) CHOOSE(panel_columns, float, set, )
-#define panel_columns_double(set) CHOOSE(panel_columns, double, set, )
-#define pack_panel_float(set, ...) CHOOSE(pack_panel, float, set, __VA_ARGS__)
-#define pack_panel_double(set, ...) CHOOSE(pack_panel, double, set, __VA_ARGS__)
-#define turn_panel_float(set, ...) CHOOSE(turn_panel, float, set, __VA_ARGS__)
-#define turn_panel_double(set, ...) CHOOSE(turn_panel, double, set, __VA_ARGS__)
-#define multiply_panel_float(set, ...) CHOOSE(multiply_panel, float, set, __VA_ARGS__)
-#define multiply_panel_double(set, ...) CHOOSE(multiply_panel, double, set, __VA_ARGS__)
 #define multiply_rows_float(set, ...) CHOOSE(multiply_rows, float, set, __VA_ARGS__)
 #define multiply_rows_double(set, ...) CHOOSE(multiply_rows, double, set, __VA_ARGS__)
 #endif

@@ -1,10 +1,11 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Matrix products on the CPU, in the shapes that layers have: z = x y.
 
-Of z, four rows of as many columns as three vectors have are made at once: each number of x meets three vectors of y.
-These columns of y, a *panel*, are copied side by side first, so that they stay in the caches while all rows of x meet
-them. x is read as it lies in memory, and so is y where it meets few rows: there each z[i, j] is the product of a row of
-x and a row of what y is the transpose of, as the weight of a layer is; twelve of them grow in registers together.
+They are one more job for the tile of tile.h: its rows are rows of x, which are read as they lie in memory, and its
+columns are columns of y. Of these a *panel* is copied side by side first, so that it stays in the first-level cache while
+all rows of x meet it. Where these are few the copy does not pay: then tiles read y itself; or, if y is the transpose of
+a matrix, as the weight of a layer is, each z[i, j] is the product of two rows, and twelve of them grow in registers
+together.
 
 Long sums come in blocks, which are added up in the end. Threads share blocks of z. Where these begin depends on the
 shapes alone, and each number is made by one thread in one order: the same bits for any number of threads.
@@ -18,38 +19,22 @@ cdef extern from *:
     #define PRODUCTS  /* for kernels.h */
     """
 
+from minigrad_ext.instructions cimport copy, real, tile, tile_rows, transpose
+
 cdef extern from "instructions.h" nogil:
-    void multiply_panel_float(int set, const float *x, Py_ssize_t x_row, Py_ssize_t x_term, const float *y,
-                              Py_ssize_t y_row, Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows,
-                              Py_ssize_t columns, bint fresh)
-    void multiply_panel_double(int set, const double *x, Py_ssize_t x_row, Py_ssize_t x_term, const double *y,
-                               Py_ssize_t y_row, Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows,
-                               Py_ssize_t columns, bint fresh)
-    void pack_panel_float(int set, float *panel, const float *y, Py_ssize_t y_row, Py_ssize_t terms, Py_ssize_t columns)
-    void pack_panel_double(int set, double *panel, const double *y, Py_ssize_t y_row, Py_ssize_t terms,
-                           Py_ssize_t columns)
-    void turn_panel_float(int set, float *panel, const float *y, Py_ssize_t y_row, Py_ssize_t terms, Py_ssize_t columns)
-    void turn_panel_double(int set, double *panel, const double *y, Py_ssize_t y_row, Py_ssize_t terms,
-                           Py_ssize_t columns)
     void multiply_rows_float(int set, const float *x, Py_ssize_t x_row, const float *y, Py_ssize_t y_row,
                              Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns,
                              bint fresh)
     void multiply_rows_double(int set, const double *x, Py_ssize_t x_row, const double *y, Py_ssize_t y_row,
                               Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns,
                               bint fresh)
-    Py_ssize_t panel_columns_float(int set)
-    Py_ssize_t panel_columns_double(int set)
-
-ctypedef fused real:
-    float
-    double
 
 cdef enum:
-    TERMS = 256            # of a sum that are added up before they meet the others
+    TERMS = 128            # of a sum that are added up before they meet the others
     ROW_TERMS = 1024       # the same for products of rows
     ROWS = 128             # of z in a block
-    COLUMNS = 12           # the same for products of rows
-    WIDEST = 48            # panel_columns at most
+    PANEL = 48             # columns of y in a panel; and of doubles half as many
+    COLUMNS = 12           # of z in a block of products of rows
     FEW = 8                # rows, for which it does not pay to copy y
     ALONE = 300_000        # multiplications, fewer of which one thread does sooner than several
 
@@ -65,38 +50,47 @@ cdef struct Product:
 cdef inline void copy_panel(
     const Product *m, const real *y, Py_ssize_t terms, Py_ssize_t columns, real *panel
 ) noexcept nogil:
+    """panel[k, q] = y[k, q]; 0 for other q, which tiles may read."""
+    if columns < m.block_columns:
+        memset(panel, 0, terms * m.block_columns * sizeof(real))
     if m.turned:
-        if real is float:
-            turn_panel_float(m.set, panel, y, m.y_row, terms, columns)
-        else:
-            turn_panel_double(m.set, panel, y, m.y_row, terms, columns)
-    elif real is float:
-        pack_panel_float(m.set, panel, y, m.y_row, terms, columns)
+        transpose(m.set, panel, m.block_columns, y, m.y_row, columns, terms)
     else:
-        pack_panel_double(m.set, panel, y, m.y_row, terms, columns)
+        copy(m.set, panel, m.block_columns, y, m.y_row, terms, columns)
 
 
 cdef void panel_block(
     const Product *m, const real *x, const real *y, real *z, Py_ssize_t rows, Py_ssize_t columns
 ) noexcept nogil:
     """A block of z as products of numbers of x and vectors of y."""
-    cdef real[TERMS * WIDEST] copied
-    cdef const real *part
-    cdef Py_ssize_t part_row = m.y_row, k = 0, terms
-    cdef bint copies = rows > FEW or columns < m.block_columns or m.turned
+    cdef real[TERMS * PANEL] panel
+    cdef real[ROWS * PANEL] beside  # for whole vectors, where z has room for part of them only
+    cdef Py_ssize_t[TERMS] offset
+    cdef bint copies = rows > FEW or columns < m.block_columns or m.turned, whole = columns == m.block_columns
+    cdef const real *from_
+    cdef real *to = beside
+    cdef Py_ssize_t to_row = m.columns if whole else m.block_columns, unit = tile_rows(m.set), k = 0, a, terms
+    if whole:
+        to = z
+    for k in range(min(TERMS, m.terms)):
+        offset[k] = k * (m.block_columns if copies else m.y_row)
+    k = 0
     while k < m.terms:
         terms = min(TERMS, m.terms - k)
-        part = y + k * m.y_term
+        from_ = y + k * m.y_term
         if copies:
-            copy_panel(m, part, terms, columns, copied)
-            part, part_row = copied, m.block_columns
-        if real is float:
-            multiply_panel_float(m.set, x + k * m.x_term, m.x_row, m.x_term, part, part_row, terms, z, m.columns, rows,
-                                 columns, k == 0)
-        else:
-            multiply_panel_double(m.set, x + k * m.x_term, m.x_row, m.x_term, part, part_row, terms, z, m.columns, rows,
-                                  columns, k == 0)
+            copy_panel(m, from_, terms, columns, panel)
+            from_ = panel
+        a = 0
+        while a < rows:
+            tile(
+                m.set, x + a * m.x_row + k * m.x_term, m.x_term, m.x_row, from_, offset, terms, to + a * to_row, to_row,
+                min(unit, rows - a), columns, k == 0,
+            )
+            a += unit
         k += terms
+    if not whole:
+        copy(m.set, z, m.columns, beside, to_row, rows, columns)
 
 
 cdef void rows_block(
@@ -144,7 +138,7 @@ def matmul(const real[:, :, :] x, const real[:, :, :] y, real[:, :, ::1] z, int 
     if m.turned and m.terms > 1 and m.y_term != 1:
         raise ValueError("matmul: rows or columns of y must be contiguous.")
     cdef bint by_rows = m.rows <= FEW and m.x_term == 1 and m.turned
-    m.block_columns = COLUMNS if by_rows else panel_columns_float(set) if real is float else panel_columns_double(set)
+    m.block_columns = COLUMNS if by_rows else PANEL * 4 // item
     down, across = (m.rows + ROWS - 1) // ROWS, (m.columns + m.block_columns - 1) // m.block_columns
     if <double> batch * m.rows * m.columns * m.terms < ALONE:
         threads = 1
