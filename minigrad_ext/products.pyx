@@ -2,10 +2,10 @@
 """Matrix products on the CPU, in the shapes that layers have: z = x y.
 
 They are one more job for the tile of tile.h: its rows are rows of x, which are read as they lie in memory, and its
-columns are columns of y. Of these a *panel* is copied side by side first, so that it stays in the first-level cache while
-all rows of x meet it. Where these are few the copy does not pay: then tiles read y itself; or, if y is the transpose of
-a matrix, as the weight of a layer is, each z[i, j] is the product of two rows, and twelve of them grow in registers
-together.
+columns are columns of y. Of these a *panel* is copied side by side first, so that it stays in the first-level cache
+while all rows of x meet it. Where these are few the copy does not pay: then tiles read y itself; or, if y is the
+transpose of a matrix, as the weight of a layer is, each z[i, j] is the product of two rows, and twelve of them grow in
+registers together.
 
 Long sums come in blocks, which are added up in the end. Threads share blocks of z. Where these begin depends on the
 shapes alone, and each number is made by one thread in one order: the same bits for any number of threads.
