@@ -22,7 +22,14 @@ sanitize = os.environ.get("MINIGRAD_SANITIZE")
 
 
 class BuildExt(build_ext):
-    """Adds the flags once the compiler is known: they differ between gcc or clang ("unix") and Microsoft's ("msvc")."""
+    """Adds the flags once the compiler is known: they differ between gcc or clang ("unix") and Microsoft's ("msvc").
+
+    Modules are compiled side by side, as many as there are processors.
+    """
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self) -> None:
         compiler = self.compiler.compiler_type
