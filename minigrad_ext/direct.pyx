@@ -422,7 +422,7 @@ cdef int kind_by_kind(Correlation *m, const real *source, const real *w, real *o
         else:
             # Runs of places: each image, or all of them where they are small. (Results of one go right to their place.)
             places = m.grid_height * m.grid_width
-            runs = images if places >= PANEL else 1
+            runs = images if places >= 4 * PANEL else 1
             places = places * images // runs
             vectors = (places + LANES - 1) // LANES
             panels = (places + PANEL - 1) // PANEL
