@@ -13,4 +13,5 @@
 #undef LANES
 #undef INLINE
 #undef UNROLL
+#undef KEEP
 #undef VECTOR

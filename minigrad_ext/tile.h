@@ -18,10 +18,14 @@
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+/* To the compiler, what the pointer is from here on is news: else it makes one pointer for each thing that this one
+   reaches, and has no registers left for them. */
+#define KEEP(pointer) __asm__("" : "+r"(pointer))
 #else
 typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 #define INLINE static __forceinline
 #define UNROLL
+#define KEEP(pointer)
 #endif
 
 #define VECTOR NAME(vector)
@@ -35,12 +39,20 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
-    for (ptrdiff_t k = 0; k < terms; k++) {
+    /* Two pointers walk over w, each for up to 4 rows, and one over `offset`: few enough for the registers. */
+    const REAL *lower = rows > 4 ? w + 4 * w_row : w;
+    for (const ptrdiff_t *end = offset + terms; offset < end; offset++) {
+        const REAL *seen = x + *offset;
+        KEEP(seen);
         UNROLL for (int b = 0; b < vectors; b++)
-            column[b] = *(const VECTOR *)(x + offset[k] + b * LANES);
+            column[b] = *(const VECTOR *)(seen + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
             UNROLL for (int b = 0; b < vectors; b++)
-                sum[a][b] += w[k * w_term + a * w_row] * column[b];
+                sum[a][b] += (a < 4 ? w : lower)[a % 4 * w_row] * column[b];
+        w += w_term;
+        lower += w_term;
+        KEEP(w);
+        KEEP(lower);
     }
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++) {
