@@ -13,24 +13,27 @@ rows (and columns) of x fall into s kinds, by h mod s, which meet different taps
 skips between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
 strides, dilations and borders any more. (The zeros behind a row serve as those before the next one, too.)
 
-*Panels.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL. What the taps
-see from these places is copied side by side into a matrix (terms, PANEL): small images and odd widths fill it as well
-as large ones do. The rest is a dense product. Each number copied serves every output channel, so the copy is cheap;
-where there are few output channels the tiles read the layout itself, and the places between the rows are computed for
-nothing. If images are small as well, one thread lays out one of them and does all that is to be done with it.
+*Tiles.* A tile is as many sums as there are registers for. Its columns, which are whole vectors, are output channels
+("outs"): the weights are copied into the order in which tiles read them. Its rows are neighbouring places, whose pixels
+come one by one. So it does not matter how wide images are, nor how far apart a stride takes the pixels. Where there are
+few output channels, most lanes of a vector would stay empty; then places are the columns, output channels the rows, and
+what lies between the rows of an image is computed for nothing.
 
-*Blocks and stripes.* The terms (c, u, v) are cut into blocks of about TERMS, so that a block of the panel stays in the
-second-level cache. All output channels, as many at a time as a tile has rows, pass over one stripe of it, which stays
-in the first-level cache, and then over the next. Weights are read where they lie; only those of an input gradient are
-packed, in the order in which tiles read them.
+*Panels and blocks.* The places (n, i, j) of the result, images one after the other, are cut into panels of about PANEL,
+and the terms (c, u, v) into blocks of about TERMS. The weights of one block and one tile stay in the first-level cache
+while all places of the panel pass over them, the sums of the panel in the second-level cache. In the end the sums, with
+output channels last, are transposed into the result, where they come first.
+
+*Small images* with few output channels: one thread lays out one of them and does all that is to be done with it.
 
 The weight gradient is in weight_grad.pyx.
 
-*What is behind the last place* is computed with the others, since vectors are whole, and dropped. It is set to zero all
-the same: unset memory may hold denormal numbers, with which arithmetic is a hundred times slower on some processors.
+*What is behind the last place* is computed with the others where places are in lanes, since vectors are whole, and
+dropped. It is set to zero all the same: unset memory may hold denormal numbers, with which arithmetic is a hundred
+times slower on some processors.
 
-*Threads* share the panels. Each number of a result is made by one thread, which adds in an order that only the shapes
-decide: the same bits for any number of threads, and no locks.
+*Threads* share panels and output channels. Each number of a result is made by one thread, which adds in an order that
+only the shapes decide: the same bits for any number of threads, and no locks.
 """
 
 import numpy as np
@@ -42,124 +45,100 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, finite, put, real, tile
+from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    AT_ONCE, COLUMNS, FEW, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, forward, lay_out, layout_size,
-    point, prepare, table_size,
+    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, forward, lay_out, layout_size, point, prepare,
+    table_size,
 )
 
 cdef enum:
-    PANEL = 192            # columns of a panel: places
-    PITCH = 208            # from row to row of a panel: copies of whole vectors may reach beyond the columns
-    STRIPE = 24 * 1024     # bytes of a panel that weights pass over together
-    MOST = 128             # tiles of outs that pass over a panel together: their sums should stay in the caches
+    PANEL = 256            # places of a panel where outs are in lanes, at most, and
+    MOST = 256             # outs that are done with it together: their sums should stay in the second-level cache
+    PITCH = 272            # from row to row of sums on their way to the result
+    LEAST = 24             # places of a panel that is cut so that all threads have one
+    STRIPE = 24 * 1024     # bytes of what places see, in lanes, that weights pass over together
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
 
-# --- blocks of terms -----------------------------------------------------------------------------------------
-
-cdef struct Block:
-    Py_ssize_t channel, channels, tap, taps  # so many channels from `channel` on, and so many taps
-
-
-cdef inline bint next_block(const Correlation *m, Block *b) noexcept nogil:
-    """Steps to the next block; to the first one from {0}. False if there is none."""
-    cdef Py_ssize_t taps = m.rows * m.columns
-    b.tap += b.taps
-    if b.tap >= taps or b.taps == 0:
-        b.channel += b.channels
-        b.tap = 0
-    b.channels = min(max(1, TERMS // max(1, taps)), m.channels - b.channel)
-    b.taps = min(TERMS, taps - b.tap)
-    return b.channels > 0 and b.taps > 0
+cdef inline Py_ssize_t divide(Py_ssize_t size, Py_ssize_t by) noexcept nogil:
+    """How many are needed to hold `size`; 0 for none."""
+    return (size + by - 1) // max(1, by)
 
 
 cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
     return m.channels * m.rows * m.columns
 
 
+cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
+    """Where in the layout of an image each term (c, u, v) begins."""
+    cdef Py_ssize_t k, taps = m.rows * m.columns
+    for k in range(m.channels * taps):
+        offset[k] = k // taps * m.plane + m.tap[k % taps]
+
+
+# --- weights -------------------------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t first_out(const Correlation *m, Py_ssize_t tile) noexcept nogil:
+    """Of a tile. Those with outs in lanes differ by a vector at most."""
+    return tile * m.vectors // m.tiles * m.lanes if m.lanes else tile * m.unit
+
+
+cdef inline Py_ssize_t packed_size(const Correlation *m) noexcept nogil:
+    return m.groups * m.room * count_terms(m)
+
+
 cdef void pack_weights(
-    const Correlation *m, const Py_ssize_t[::1] kinds, const real *w, Py_ssize_t first_unit, Py_ssize_t last_unit,
-    real *packed,
+    const Correlation *m, const Py_ssize_t[::1] kinds, const real *w, Py_ssize_t first, Py_ssize_t last, real *packed,
 ) noexcept nogil:
-    """The weights of some kinds, and of each unit of outs, as an array (terms, unit). They are read in the order in
-    which they lie in w, once for all kinds."""
-    cdef Py_ssize_t unit, out, outs, a, c, t, k, number, taps
-    cdef real *to
+    """Copies the weights of some kinds, for some tiles of outs (those of all groups in a row). Those of a tile become
+    an array (terms, width), with zeros where it has more outs than there are."""
+    cdef Py_ssize_t item, group, unit, out, outs, width, c, k
+    cdef const Correlation *kind
     cdef const real *from_
-    for c in range(m.channels):
-        for unit in range(first_unit, last_unit):
-            out = unit % m.tiles * m.unit
-            outs = min(m.unit, m.outs - out)
-            for number in range(kinds.shape[0]):
-                k = kinds[number]
-                taps = m[k].rows * m[k].columns
-                to = packed + weights_before(m + k) + unit * m[k].unit_step + c * taps * m.unit
-                for t in range(taps):
-                    from_ = w + unit // m.tiles * m.w_group + out * m.w_out + c * m.w_channel + m[k].weight[t]
-                    for a in range(outs):
-                        to[t * m.unit + a] = from_[a * m.w_out]
+    cdef real *to
+    for item in range(first, last):
+        group, unit = item // m.tiles, item % m.tiles
+        out = first_out(m, unit)
+        width = first_out(m, unit + 1) - out
+        outs = min(width, m.outs - out)
+        from_ = w + group * m.w_group + out * m.w_out
+        for k in range(kinds.shape[0]):
+            kind = m + kinds[k]
+            to = packed + kind.weights_before + (group * m.room + out) * count_terms(kind)
+            if outs < width:
+                memset(to, 0, count_terms(kind) * width * sizeof(real))
+            if kind.in_order:
+                transpose(m.set, to, width, from_, m.w_out, outs, count_terms(kind))
+        for c in range(m.channels):
+            pack_channel(m, kinds, from_ + c * m.w_channel, outs, packed, group * m.room + out, c, width)
 
 
-cdef inline Py_ssize_t weights_before(const Correlation *m) noexcept nogil:
-    """How many packed weights of other kinds there are before those of m."""
-    return m.terms_before * m.groups * m.tiles * m.unit
-
-
-cdef inline const real *weights_of(
-    const Correlation *m, const real *w, Py_ssize_t unit, Py_ssize_t term
+cdef inline void pack_channel(
+    const Correlation *m, const Py_ssize_t[::1] kinds, const real *w, Py_ssize_t outs, real *packed, Py_ssize_t out,
+    Py_ssize_t c, Py_ssize_t width,
 ) noexcept nogil:
-    """Where those of a unit, from some term on, are in w, be it packed or not."""
-    return w + unit // m.tiles * m.group_step + unit % m.tiles * m.unit_step + term * m.term_step
-
-
-# --- panels --------------------------------------------------------------------------------------------------
-
-cdef struct Segment:  # places of a panel that are neighbours in a row
-    Py_ssize_t n, i, j, size, at
-
-
-cdef inline Py_ssize_t find_segments(
-    const Correlation *m, Py_ssize_t start, Py_ssize_t stop, Segment *segments
-) noexcept nogil:
-    """The rows, or parts of rows, that the places start ... stop - 1 are in; returns how many."""
-    cdef Py_ssize_t count = 0, at = 0, row = start // m.grid_width, j = start % m.grid_width
-    cdef Py_ssize_t n = row // m.grid_height, i = row % m.grid_height
-    while at < stop - start:
-        segments[count].n, segments[count].i, segments[count].j, segments[count].at = n, i, j, at
-        segments[count].size = min(m.grid_width - j, stop - start - at)
-        at += segments[count].size
-        count += 1
-        j = 0
-        i += 1
-        if i == m.grid_height:
-            i = 0
-            n += 1
-    return count
-
-
-cdef void pack_panel(
-    const Correlation *m, const real *layout, Py_ssize_t group, const Block *b, const Segment *segments,
-    Py_ssize_t count, real *panel,
-) noexcept nogil:
-    """What the taps of the block see from the places of the panel: an array (channels, taps, PITCH)."""
-    cdef Py_ssize_t t, k, size
-    cdef const Segment *s
-    for t in range(b.tap, b.tap + b.taps):
-        for k in range(count):
-            s = segments + k
-            # Whole vectors, where there is something behind them; the next segment overwrites what is too much.
-            size = s.size if m.flat else (s.size + LANES - 1) // LANES * LANES
-            copy(
-                m.set, panel + (t - b.tap) * PITCH + s.at, b.taps * PITCH,
-                layout + ((s.n * m.groups + group) * m.channels + b.channel) * m.plane
-                + m.tap[t] + s.i * m.pitch + s.j, m.plane, b.channels, size,
-            )
-
-
-cdef inline Py_ssize_t stripe_of(Py_ssize_t column) noexcept nogil:
-    """How many columns, of so many bytes each, stay in the first-level cache while all units of outs pass over them."""
-    return max(COLUMNS // 2, STRIPE // column // COLUMNS * COLUMNS)
+    """Of `pack_weights` one channel, of one tile that begins with `out`, for kinds whose terms are not neighbours."""
+    cdef real[TERMS * COLUMNS] turned  # all taps, for one out after the other, become outs for one tap after the other
+    cdef bint turns = 1 < m.w_out <= TERMS, done = False
+    cdef Py_ssize_t number, t, a
+    cdef const Correlation *kind
+    cdef real *to
+    for number in range(kinds.shape[0]):
+        kind = m + kinds[number]
+        if kind.in_order:
+            continue
+        if turns and not done:
+            transpose(m.set, turned, width, w, m.w_out, outs, m.w_out)
+            done = True
+        to = packed + kind.weights_before + (out * m.channels + c * width) * kind.rows * kind.columns
+        for t in range(kind.rows * kind.columns):
+            if turns:
+                copy(m.set, to + t * width, width, turned + kind.weight[t] * width, width, 1, outs)
+            elif m.w_out == 1:
+                copy(m.set, to + t * width, width, w, width, 1, outs)
+            else:
+                for a in range(outs):
+                    to[t * width + a] = w[kind.weight[t] + a * m.w_out]
 
 
 cdef inline real *place(
@@ -182,99 +161,219 @@ cdef inline void write_out(
             put(m.set, out + i * out_pitch, m.out_column, result + i * pitch, columns)
 
 
-cdef void packed_panel(
-    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t start, Py_ssize_t stop,
-    Py_ssize_t unit, Py_ssize_t last_unit, const Py_ssize_t *offset, real *panel,
-) noexcept nogil:
-    """The result at places start ... stop - 1, for some units: those of all groups in a row."""
-    cdef Segment segments[PANEL]
-    cdef Py_ssize_t count = find_segments(m, start, stop, segments)
-    cdef Py_ssize_t end, group, done, first, outs, u
-    # Whole tiles go right to their place; others, which write more than there is, through an array of their own.
-    cdef bint straight = (
-        (stop - start) % LANES == 0 and segments[0].n == segments[count - 1].n
-        and m.out_column == 1 and m.out_row == m.grid_width
-    )
-    cdef real *result = panel + TERMS * PITCH
-    cdef real *to
-    cdef Py_ssize_t pitch = m.out_plane if straight else PANEL, k, q, stripe
-    cdef const Segment *s
-    cdef Block b
-    while unit < last_unit:
-        group = unit // m.tiles
-        end = min(last_unit, (group + 1) * m.tiles)
-        first = unit % m.tiles * m.unit
-        outs = min(m.outs, (end - group * m.tiles) * m.unit) - first
-        if straight:
-            result = place(m, out, segments[0].n, group * m.outs + first, segments[0].i, segments[0].j)
-        done = 0
-        memset(&b, 0, sizeof(b))
-        while next_block(m, &b):
-            pack_panel(m, layout, group, &b, segments, count, panel)
-            for k in range(b.channels * b.taps if (stop - start) % LANES else 0):
-                memset(panel + k * PITCH + stop - start, 0, LANES * sizeof(real))
-            stripe = stripe_of(<Py_ssize_t>sizeof(real) * b.channels * b.taps)
-            q = 0
-            while q < stop - start:
-                for u in range(unit, end):
-                    tile(
-                        m.set, weights_of(m, w, u, done), m.term_step, m.out_step, panel + q, offset,
-                        b.channels * b.taps, result + (u - unit) * m.unit * pitch + q, pitch,
-                        min(m.unit, outs - (u - unit) * m.unit), min(stripe, stop - start - q), done == 0,
-                    )
-                q += stripe
-            done += b.channels * b.taps
-        for k in range(0 if straight else count):
-            s = segments + k
-            to = place(m, out, s.n, group * m.outs + first, s.i, s.j)
-            write_out(m, result + s.at, PANEL, outs, s.size, to, m.out_plane)
-        unit = end
+# --- output channels in lanes --------------------------------------------------------------------------------
 
+cdef struct Panel:
+    Py_ssize_t row, rows, j, columns  # of places, the rows of all images being numbered
+    Py_ssize_t group, tile, last_tile
+
+
+cdef Cut cut_panels(const Correlation *m, Py_ssize_t images, Py_ssize_t panels) noexcept nogil:
+    """Cuts all images into panels, at least as many as that, unless they become small."""
+    cdef Cut c
+    cdef Py_ssize_t rows = images * m.grid_height
+    cdef Py_ssize_t most = max(LEAST, min(<Py_ssize_t>PANEL, divide(rows * m.grid_width, panels)))
+    c.rows, c.columns = max(1, most // m.grid_width), min(m.grid_width, divide(most, LANES) * LANES)
+    c.down, c.across = divide(rows, c.rows), divide(m.grid_width, c.columns)
+    return c
+
+
+cdef inline Panel panel_of(
+    const Correlation *m, const Cut *c, Py_ssize_t rows, Py_ssize_t parts, Py_ssize_t item
+) noexcept nogil:
+    """The item-th panel, for some of the outs, those of each group being divided into `parts`."""
+    cdef Panel p
+    cdef Py_ssize_t part = item % parts
+    item //= parts
+    p.group = item % m.groups
+    item //= m.groups
+    p.tile, p.last_tile = part * m.tiles // parts, (part + 1) * m.tiles // parts
+    p.row, p.j = item // c.across * c.rows, item % c.across * c.columns
+    p.rows, p.columns = min(c.rows, rows - p.row), min(c.columns, m.grid_width - p.j)
+    return p
+
+
+cdef void one_panel(
+    const Correlation *m, Panel p, const real *layout, const real *packed, real *out, const Py_ssize_t *offset,
+    real *sums, real *turned,
+) noexcept nogil:
+    """The result at some places, for some tiles of outs."""
+    cdef Py_ssize_t start = first_out(m, p.tile), pitch = first_out(m, p.last_tile) - start
+    cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set))
+    cdef Py_ssize_t block, done, size, unit, width, k, r, a
+    cdef Py_ssize_t[TERMS] step
+    cdef const real *x
+    cdef const real *w
+    for block in range(divide(terms, TERMS)):
+        done = block * TERMS
+        size = min(TERMS, terms - done)
+        for unit in range(p.tile, p.last_tile):
+            width = first_out(m, unit + 1) - first_out(m, unit)
+            for k in range(size):
+                step[k] = k * width
+            w = packed + (p.group * m.room + first_out(m, unit)) * terms + done * width
+            for r in range(p.rows):
+                x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
+                x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
+                for k in range(pieces):
+                    a = k * p.columns // pieces
+                    tile(
+                        m.set, x + a * m.column_step, offset + done, m.column_step, w, step, size,
+                        sums + (r * p.columns + a) * pitch + first_out(m, unit) - start, pitch,
+                        (k + 1) * p.columns // pieces - a, width, done == 0,
+                    )
+    for k in range(divide(min(pitch, m.outs - start), m.lanes)):
+        write_panel(m, &p, start + k * m.lanes, sums + k * m.lanes, pitch, out, turned)
+
+
+cdef void write_panel(
+    const Correlation *m, const Panel *p, Py_ssize_t first, const real *sums, Py_ssize_t pitch, real *out, real *turned
+) noexcept nogil:
+    """A vector of outs from the sums of a panel, an array (places, pitch), to the result."""
+    cdef Py_ssize_t outs = min(m.lanes, m.outs - first), r = 0, rows = 1, i, places
+    cdef bint side_by_side = m.out_column == 1 and m.out_row == p.columns  # rows are, in the result
+    cdef real *to
+    while r < p.rows:
+        i = (p.row + r) % m.grid_height
+        if side_by_side:
+            rows = min(p.rows - r, m.grid_height - i)
+        places = rows * p.columns
+        to = place(m, out, (p.row + r) // m.grid_height, p.group * m.outs + first, i, p.j)
+        if m.out_column == 1 and places % LANES == 0 and outs == m.lanes:
+            transpose(m.set, to, m.out_plane, sums + r * p.columns * pitch, pitch, places, outs)
+        else:  # whole vectors, more than there is room for
+            transpose(m.set, turned, PITCH, sums + r * p.columns * pitch, pitch, divide(places, LANES) * LANES, m.lanes)
+            write_out(m, turned, PITCH, outs, places, to, m.out_plane)
+        r += rows
+
+
+cdef int outs_in_lanes(
+    const Correlation *m, Py_ssize_t images, const real *layout, const real *packed, real *out,
+    const Py_ssize_t[::1] offset, int threads,
+) except -1:
+    """The result for images that are laid out."""
+    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, parts = divide(m.room, MOST), item
+    cdef Py_ssize_t private = (PANEL + LANES) * min(m.room, MOST + m.unit) + m.lanes * PITCH
+    cdef Cut c = cut_panels(m, images, 1)
+    # Not enough for all threads: outs are shared out, which costs nothing, and if they are few the panels are smaller.
+    parts = min(m.tiles, max(parts, divide(wanted, m.groups * c.down * c.across)))
+    if m.groups * parts * c.down * c.across < wanted:
+        c = cut_panels(m, images, divide(wanted, m.groups * parts))
+    cdef real[::1] scratch = empty((threads * private,), type_of(packed))
+    for item in prange(
+        c.down * c.across * m.groups * parts, nogil=True, schedule="dynamic", num_threads=threads,
+        chunksize=max(1, c.down * c.across * m.groups * parts // (16 * threads)),
+    ):
+        one_panel(
+            m, panel_of(m, &c, images * m.grid_height, parts, item), layout, packed, out, &offset[0],
+            &scratch[threadid() * private] + m.lanes * PITCH, &scratch[threadid() * private],
+        )
+    return 0
+
+
+# --- places in lanes -----------------------------------------------------------------------------------------
 
 cdef void wide_panel(
-    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image, Py_ssize_t i,
-    Py_ssize_t rows, Py_ssize_t j, Py_ssize_t columns, Py_ssize_t first_tile, const Py_ssize_t *offset, real *result,
+    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image, Py_ssize_t panel,
+    const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
-    """Part of the result of some outs of one group of one image, from place (i, j) on, given the image's layout. What
-    lies between the rows is computed, too."""
-    cdef Py_ssize_t n = image // m.groups, group = image % m.groups, u, a, done = 0, size, first = first_tile * m.unit
-    cdef Py_ssize_t terms = m.channels * m.rows * m.columns, outs = min(AT_ONCE * m.unit, m.outs - first)
-    cdef Py_ssize_t places = (rows - 1) * m.pitch + columns, q, stripe
+    """One of the panels that `m.cut` speaks of, of one group of one image, given the image's layout and the weights, be
+    they packed or not. What lies between the rows is computed, too."""
+    cdef Py_ssize_t i = panel // m.cut.across * m.cut.rows, j = panel % m.cut.across * m.cut.columns
+    cdef Py_ssize_t rows = min(m.cut.rows, m.grid_height - i), columns = min(m.cut.columns, m.grid_width - j)
+    cdef Py_ssize_t group = image % m.groups, terms = count_terms(m), places = (rows - 1) * m.pitch + columns
+    cdef Py_ssize_t term_step = m.unit if m.packed else 1, out_step = 1 if m.packed else m.w_out
+    cdef Py_ssize_t unit_step = m.unit * (terms if m.packed else m.w_out)
+    cdef Py_ssize_t block, done, size, stripe, part, q, u, a
+    cdef Py_ssize_t[TERMS] step
     layout += i * m.pitch + j
-    w = weights_of(m, w, group * m.tiles + first_tile, 0)
-    while done < terms:
+    w += group * (m.room * terms if m.packed else m.w_group)
+    for a in range(min(TERMS, terms)):
+        step[a] = a * term_step
+    for block in range(divide(terms, TERMS)):
+        done = block * TERMS
         size = min(TERMS, terms - done)
-        stripe = stripe_of(<Py_ssize_t>sizeof(real) * size)
-        q = 0
-        while q < places:
-            for u in range((outs + m.unit - 1) // m.unit):
+        # So many columns stay in the first-level cache while all tiles pass over them.
+        stripe = max(COLUMNS // 2, STRIPE // (<Py_ssize_t>sizeof(real) * size) // COLUMNS * COLUMNS)
+        for part in range(divide(places, stripe)):
+            q = part * stripe
+            for u in range(m.tiles):
                 tile(
-                    m.set, w + u * m.unit_step + done * m.term_step, m.term_step, m.out_step, layout + q,
-                    offset + done, size, result + u * m.unit * WIDE + q, WIDE, min(m.unit, outs - u * m.unit),
+                    m.set, w + u * unit_step + done * term_step, step, out_step, layout + q, offset + done, size,
+                    result + u * m.unit * WIDE + q, WIDE, min(m.unit, m.outs - u * m.unit),
                     min(stripe, places - q), done == 0,
                 )
-            q += stripe
-        done += size
-    for a in range(outs):
+    for a in range(m.outs):
         write_out(
-            m, result + a * WIDE, m.pitch, rows, columns, place(m, out, n, group * m.outs + first + a, i, j), m.out_row
+            m, result + a * WIDE, m.pitch, rows, columns, place(m, out, image // m.groups, group * m.outs + a, i, j),
+            m.out_row,
         )
 
 
-cdef inline void cut_panel(
-    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image,
-    Py_ssize_t panel, Py_ssize_t part, const Py_ssize_t *offset, real *result,
+cdef int places_in_lanes(
+    const Correlation *m, Py_ssize_t images, const real *layout, const real *w, real *out,
+    const Py_ssize_t[::1] offset, int threads,
+) except -1:
+    """The result for images that are laid out."""
+    cdef Py_ssize_t panels = m.cut.down * m.cut.across, private = m.room * WIDE, item
+    cdef real[::1] scratch = empty((threads * private,), type_of(w))
+    for item in prange(
+        images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
+        chunksize=max(1, images * m.groups * panels // (16 * threads)),
+    ):
+        wide_panel(
+            m, layout + item // panels * m.channels * m.plane, w, out, item // panels, item % panels, &offset[0],
+            &scratch[threadid() * private],
+        )
+    return 0
+
+
+cdef int image_by_image(
+    Correlation *m, Py_ssize_t kinds, Py_ssize_t size, Py_ssize_t terms, const real *source, const real *w,
+    const real *packed, real *out, int threads,
+) except -1:
+    """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
+    reads and writes stays in its caches."""
+    cdef Py_ssize_t item, k, private = size + SLACK + m.room * WIDE
+    cdef real[::1] scratch = empty((threads * private,), type_of(w))
+    cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
+    cdef Py_ssize_t[::1] before = np.empty(kinds, np.intp)
+    terms = 0
+    for k in range(kinds):
+        before[k] = terms
+        find_offsets(m + k, &offset[0] + terms)
+        terms += count_terms(m + k)
+    for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
+                       chunksize=max(1, m.batch * m.groups // (16 * threads))):
+        for k in range(kinds):
+            one_image(
+                m + k, source, packed + m[k].weights_before if m[k].packed else w, out, item, &offset[0] + before[k],
+                &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK,
+            )
+    return 0
+
+
+cdef void one_image(
+    const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
+    const Py_ssize_t *offset, real *layout, real *result,
 ) noexcept nogil:
-    """One of the panels that `m.cut` speaks of, and one of its parts of the outs."""
-    cdef const Cut *c = &m.cut
-    cdef Py_ssize_t i = panel // c.across * c.rows, j = panel % c.across * c.columns
-    wide_panel(
-        m, layout, w, out, image, i, min(c.rows, m.grid_height - i), j, min(c.columns, m.grid_width - j),
-        part * AT_ONCE, offset, result,
-    )
+    """All places of one kind in one group of one image."""
+    cdef Py_ssize_t k
+    if nothing_to_add(m):
+        zero_out(m, out, image * m.outs, (image + 1) * m.outs)
+        return
+    for k in range(m.channels):
+        lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
+    memset(layout + m.channels * m.plane, 0, SLACK * sizeof(real))
+    for k in range(m.cut.down * m.cut.across):
+        wide_panel(m, layout, w, out, image, k, offset, result)
 
 
 # --- correlations --------------------------------------------------------------------------------------------
+
+cdef inline type_of(const real *w):
+    return np.dtype(np.float32 if real is float else np.float64)
+
 
 cdef inline bint nothing_to_add(const Correlation *m) noexcept nogil:
     """Whether no tap, or no channel, meets the places of m, or there are none."""
@@ -290,157 +389,63 @@ cdef void zero_out(const Correlation *m, real *out, Py_ssize_t first, Py_ssize_t
                 out[a * m.out_plane + m.out_first + i * m.out_row + j * m.out_column] = 0
 
 
-cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
-    """Where in the layout of an image each term begins."""
-    cdef Py_ssize_t k
-    cdef Block b
-    memset(&b, 0, sizeof(b))
-    while next_block(m, &b):
-        for k in range(b.channels * b.taps):
-            offset[0] = (b.channel + k // b.taps) * m.plane + m.tap[b.tap + k % b.taps]
-            offset += 1
-
-
 cdef bint correlate(
     Correlation *m, Py_ssize_t kinds, const real *source, const real *w, real *out, int threads
 ) except? False:
     """Fills `out`, by one correlation for each kind of places; returns whether it is right. It is not where the zeros
     of a border met weights that are not finite: there the equation has no product at all, and here 0 times infinity
     left a NaN."""
-    cdef Py_ssize_t units = m.groups * m.tiles, size = 0, terms = 0, weights = m.groups * m.w_group, k, item
-    cdef bint wide = True, border = False, all_finite = True
+    cdef Py_ssize_t tiles = m.groups * m.tiles, size = 0, terms = 0, weights = m.groups * m.w_group, k, item, before = 0
+    cdef bint border = False, all_finite = True
     for k in range(kinds):
-        m[k].terms_before = terms
+        m[k].weights_before = before
+        before += packed_size(m + k) if m[k].packed else 0
         terms += count_terms(m + k)
         size = max(size, layout_size(m + k) // m.groups)
-        wide &= m[k].wide
         border |= m[k].border
-    cdef Py_ssize_t[::1] to_pack = np.array(
-        [k for k in range(kinds) if count_terms(m + k) > 0 and not m[k].in_order], np.intp)
-    cdef real[::1] packed = empty((max(1, units * terms * m.unit) if to_pack.shape[0] else 1,), type_of(w))
+    cdef Py_ssize_t[::1] to_pack = np.array([k for k in range(kinds) if m[k].packed and count_terms(m + k)], np.intp)
+    cdef real[::1] packed = empty((max(1, before),), type_of(w))
     for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
         if to_pack.shape[0]:
-            pack_weights(m, to_pack, w, item * units // threads, (item + 1) * units // threads, &packed[0])
+            pack_weights(m, to_pack, w, item * tiles // threads, (item + 1) * tiles // threads, &packed[0])
         if border:
             all_finite &= finite(
                 m.set, w + item * weights // threads,
                 (item + 1) * weights // threads - item * weights // threads,
             )
-    if wide and size <= SMALL // <Py_ssize_t>sizeof(real) and m.batch * m.groups >= 2 * threads:
+    if not m.lanes and size <= SMALL // <Py_ssize_t>sizeof(real) and m.batch * m.groups >= 2 * threads:
         image_by_image(m, kinds, size, terms, source, w, &packed[0], out, threads)
     else:
         for k in range(kinds):
-            kind_by_kind(m + k, source, w if m[k].in_order else &packed[0] + weights_before(m + k), out, threads)
+            kind_by_kind(m + k, source, &packed[m[k].weights_before] if m[k].packed else w, out, threads)
     return all_finite or not border
 
 
-cdef inline type_of(const real *w):
-    return np.dtype(np.float32 if real is float else np.float64)
-
-
-cdef int image_by_image(
-    Correlation *m, Py_ssize_t kinds, Py_ssize_t size, Py_ssize_t terms, const real *source, const real *w,
-    const real *packed, real *out, int threads,
-) except -1:
-    """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
-    reads and writes stays in its caches. Panels are not packed."""
-    cdef Py_ssize_t item, k, private = size + SLACK + AT_ONCE * m.unit * WIDE
-    cdef real[::1] scratch = empty((threads * private,), type_of(w))
-    cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
-    for k in range(kinds):
-        find_offsets(m + k, &offset[0] + m[k].terms_before)
-    for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
-                       chunksize=max(1, m.batch * m.groups // (16 * threads))):
-        for k in range(kinds):
-            one_image(
-                m + k, source, w if m[k].in_order else packed + weights_before(m + k), out, item,
-                &offset[0] + m[k].terms_before, &scratch[threadid() * private],
-                &scratch[threadid() * private] + size + SLACK,
-            )
-    return 0
-
-
-cdef void one_image(
-    const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
-    const Py_ssize_t *offset, real *layout, real *result,
-) noexcept nogil:
-    """All places of one kind in one group of one image."""
-    cdef Py_ssize_t k, panel
-    if nothing_to_add(m):
-        zero_out(m, out, image * m.outs, (image + 1) * m.outs)
-        return
-    for k in range(m.channels):
-        lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
-    memset(layout + m.channels * m.plane, 0, SLACK * sizeof(real))
-    for panel in range(m.cut.panels):
-        for k in range(m.cut.parts):
-            cut_panel(m, layout, w, out, image, panel, k, offset, result)
-
-
-cdef int kind_by_kind(Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
-    """Places of one kind in all images."""
-    cdef Py_ssize_t units = m.groups * m.tiles, terms = count_terms(m), image, images, first
-    cdef Py_ssize_t places, runs, vectors, panels, parts, item, p, k, first_place
-    cdef Py_ssize_t private = AT_ONCE * m.unit * WIDE if m.wide else TERMS * PITCH + min(m.tiles, MOST) * m.unit * PANEL
+cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, real *out, int threads) except -1:
+    """Places of one kind, in as many images as the workspace holds at a time."""
+    cdef Py_ssize_t image = layout_size(m), images, first = 0, item
     if nothing_to_add(m):
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
         return 0
-    image = layout_size(m)
-    dtype = type_of(w)
-    images = m.batch if m.flat else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
-    cdef real[::1] laid = empty((1 if m.flat else images * image + SLACK,), dtype)
-    cdef real[::1] scratch = empty((threads * private,), dtype)
-    cdef Py_ssize_t[::1] offset = np.empty(max(terms, TERMS), np.intp)
+    images = m.batch if m.bare else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
+    cdef real[::1] laid = empty((1 if m.bare else images * image + SLACK,), type_of(w))
+    cdef Py_ssize_t[::1] offset = np.empty(count_terms(m), np.intp)
     cdef const real *layout = &laid[0]
-    if m.wide:
-        find_offsets(m, &offset[0])
+    find_offsets(m, &offset[0])
+    if m.bare:
+        layout = source
     else:
-        for k in range(TERMS):
-            offset[k] = k * PITCH
-    if not m.flat:
         memset(&laid[images * image], 0, SLACK * sizeof(real))
-    first = 0
     while first < m.batch:
         images = min(images, m.batch - first)
-        if m.flat:
-            layout = source
+        for item in prange(
+            0 if m.bare else images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
+        ):
+            lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
+        if m.lanes:
+            outs_in_lanes(m, images, layout, w, out, offset, threads)
         else:
-            for item in prange(
-                images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
-            ):
-                lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
-        if m.wide:
-            panels = m.cut.panels * m.cut.parts
-            for item in prange(
-                images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
-                chunksize=max(1, images * m.groups * panels // (16 * threads)),
-            ):
-                cut_panel(
-                    m, layout + item // panels * m.channels * m.plane, w, out, item // panels,
-                    item // m.cut.parts % m.cut.panels, item % m.cut.parts, &offset[0], &scratch[threadid() * private],
-                )
-        else:
-            # Runs of places: each image, or all of them where they are small. (Results of one go right to their place.)
-            places = m.grid_height * m.grid_width
-            runs = images if places >= 4 * PANEL else 1
-            places = places * images // runs
-            vectors = (places + LANES - 1) // LANES
-            panels = (places + PANEL - 1) // PANEL
-            # Few panels, or many units: these are shared out as well, though each part then packs the panel anew.
-            parts = (units + MOST - 1) // MOST
-            if threads > 1:
-                parts = max(parts, min(units, (4 * threads + runs * panels - 1) // (runs * panels)))
-            for item in prange(
-                runs * panels * parts, nogil=True, schedule="dynamic", num_threads=threads,
-                chunksize=max(1, runs * panels * parts // (16 * threads)),
-            ):
-                first_place = item // (panels * parts) * places
-                p = item // parts % panels
-                packed_panel(
-                    m, layout, w, out, first_place + p * vectors // panels * LANES,
-                    first_place + min(places, (p + 1) * vectors // panels * LANES), item % parts * units // parts,
-                    (item % parts + 1) * units // parts, &offset[0], &scratch[threadid() * private],
-                )
+            places_in_lanes(m, images, layout, w, out, offset, threads)
         source += images * m.groups * m.channels * m.height * m.width
         out += images * m.groups * m.outs * m.out_plane
         first += images
@@ -456,7 +461,7 @@ def conv2d(
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
-    forward(&g, &m, &table[0], set)
+    forward(&g, &m, &table[0], set, lanes(set, &w[0, 0, 0, 0]))
     return correlate(&m, 1, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
@@ -471,14 +476,17 @@ def conv2d_input_grad(
     if x.size == 0:
         return True
     for kind in range(rows * columns):
-        of_kind(&g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set)
+        of_kind(
+            &g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set,
+            lanes(set, &w[0, 0, 0, 0]),
+        )
     return correlate(
         <Correlation *>&kinds[0, 0], rows * columns, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads)
     )
 
 
 cdef void of_kind(
-    const Geometry *g, Correlation *m, Py_ssize_t *table, Py_ssize_t a, Py_ssize_t b, int set
+    const Geometry *g, Correlation *m, Py_ssize_t *table, Py_ssize_t a, Py_ssize_t b, int set, Py_ssize_t lanes
 ) noexcept nogil:
     """The input gradient at the rows a + i * stride and the columns b + j * stride of x."""
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, h, k, u, v
@@ -507,4 +515,4 @@ cdef void of_kind(
     m.grid_height = (g.height - a + g.row_stride - 1) // g.row_stride
     m.grid_width = (g.width - b + g.column_stride - 1) // g.column_stride
     m.out_first = a * g.width + b
-    prepare(m)
+    prepare(m, lanes)

@@ -7,13 +7,15 @@ ctypedef fused real:
 cdef extern from "instructions.h" nogil:
     int BASELINE, AVX2, AVX512
     bint has_instructions(int set)
-    Py_ssize_t tile_rows(int set)      # the shape of a tile; a vector has fewer lanes of double
+    Py_ssize_t tile_rows(int set)      # the shape of a tile, columns being counted in vectors
     Py_ssize_t tile_vectors(int set)
-    void tile_float(int set, const float *w, Py_ssize_t w_term, Py_ssize_t w_row, const float *x,
-                    const Py_ssize_t *offset, Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows,
+    Py_ssize_t lanes_float(int set)
+    Py_ssize_t lanes_double(int set)
+    void tile_float(int set, const float *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const float *x,
+                    const Py_ssize_t *x_offset, Py_ssize_t terms, float *out, Py_ssize_t out_row, Py_ssize_t rows,
                     Py_ssize_t columns, bint fresh)
-    void tile_double(int set, const double *w, Py_ssize_t w_term, Py_ssize_t w_row, const double *x,
-                    const Py_ssize_t *offset, Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows,
+    void tile_double(int set, const double *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const double *x,
+                    const Py_ssize_t *x_offset, Py_ssize_t terms, double *out, Py_ssize_t out_row, Py_ssize_t rows,
                     Py_ssize_t columns, bint fresh)
     void dot_float(int set, const float *y, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
                    size, float *out)
@@ -37,14 +39,22 @@ cdef extern from "instructions.h" nogil:
     double multiply_adds_double(int set, Py_ssize_t count)
 
 
+cdef inline Py_ssize_t lanes(int set, const real *numbers) noexcept nogil:
+    """How many of them fit into a vector."""
+    if real is float:
+        return lanes_float(set)
+    else:
+        return lanes_double(set)
+
+
 cdef inline void tile(
-    int set, const real *w, Py_ssize_t w_term, Py_ssize_t w_row, const real *x, const Py_ssize_t *offset,
-    Py_ssize_t terms, real *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh,
+    int set, const real *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const real *x,
+    const Py_ssize_t *x_offset, Py_ssize_t terms, real *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh,
 ) noexcept nogil:
     if real is float:
-        tile_float(set, w, w_term, w_row, x, offset, terms, out, out_row, rows, columns, fresh)
+        tile_float(set, w, w_offset, w_row, x, x_offset, terms, out, out_row, rows, columns, fresh)
     else:
-        tile_double(set, w, w_term, w_row, x, offset, terms, out, out_row, rows, columns, fresh)
+        tile_double(set, w, w_offset, w_row, x, x_offset, terms, out, out_row, rows, columns, fresh)
 
 
 cdef inline void dot(

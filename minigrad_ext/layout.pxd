@@ -4,23 +4,19 @@ a distance in memory. Shared by direct.pyx, which explains both words, and weigh
 from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, Run, meet
-from minigrad_ext.instructions cimport copy, pick, real, tile_rows
+from minigrad_ext.instructions cimport copy, pick, real, tile_rows, tile_vectors
 
 cdef enum:
     COLUMNS = 48           # its columns, of which it does so many at a time
     LANES = 16             # columns come in multiples of this
     TERMS = 128            # of the sum, in a block
-    FEW = 16               # output channels for which packing a panel does not pay; for more, where terms are many and
-    WIDER = 8              # no more than an eighth of the places are computed for nothing, it does not pay either
-    WIDE = 384             # places of a panel that is not packed, and
-    AT_ONCE = 8            # units of outs that pass over it together
+    WIDE = 384             # places of a panel, where these are in lanes
     SLACK = 64             # numbers behind a layout that tiles may read
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
 
 
-cdef struct Cut:  # of the grid, into panels that are not packed: each of so many rows and columns,
-    Py_ssize_t rows, columns, down, across, panels  # so many below and beside each other, and in all
-    Py_ssize_t parts                                # of the outs, in AT_ONCE units
+cdef struct Cut:  # of the grid, into panels:
+    Py_ssize_t rows, columns, down, across  # each of so many rows and columns, so many below and beside each other
 
 
 cdef struct Correlation:
@@ -36,21 +32,24 @@ cdef struct Correlation:
     Py_ssize_t out_plane, out_first, out_row, out_column  # place (i, j) is at first + i * row + j * column of a plane
     # Found by `prepare`:
     Py_ssize_t *tap                                       # where in the layout tap u * columns + v is, for place (0, 0)
-    Py_ssize_t *row_kind                                  # rows r, r + stride, r + 2 * stride ... are one kind;
+    Py_ssize_t *row_kind                                  # rows r, r + sort, r + 2 * sort ... are one kind;
     Py_ssize_t *column_kind                               # here are the first row (column) of each kind that taps see,
     Py_ssize_t *row_number                                # and of which kind the row of u
     Py_ssize_t *column_number                             # and the column of v is
     Py_ssize_t row_kinds, column_kinds
+    Py_ssize_t row_sort, column_sort                      # the stride by which kinds are sorted, and in the layout
+    Py_ssize_t row_step, column_step                      # of one kind the steps from place to place
     Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
     Py_ssize_t area, plane                                # of kinds, and of channels
-    Py_ssize_t unit, tiles                                # outs in the rows of a tile; such units of outs, per group
-    bint in_order                                         # terms are neighbours in w: tiles read w itself, not a copy
-    Py_ssize_t group_step, unit_step, term_step, out_step  # distances in w, or in the copy
     bint border                                           # taps see beyond the border
-    bint wide                                             # panels are not packed: there are few outs
-    bint flat                                             # the source serves as layout
+    bint bare                                             # the source itself serves as layout
+    Py_ssize_t lanes, vectors                             # the lanes of a vector, if outs are in them, else 0; vectors
+    Py_ssize_t unit, tiles                                # outs in a tile, at most; such units of outs, per group
+    Py_ssize_t room                                       # for outs of a group: whole vectors, or units
+    bint in_order                                         # terms are neighbours in w
+    bint packed                                           # tiles read a copy of w, not w itself
+    Py_ssize_t weights_before                             # in the copy, of the kinds of places before this one
     Cut cut
-    Py_ssize_t terms_before                               # of the kinds of places before this one
     int set
 
 
@@ -86,12 +85,12 @@ cdef inline Py_ssize_t extent(
 cdef inline void find_pitch(Correlation *m) noexcept nogil:
     """The distance of rows. The zeros to the right of a row are those to the left of the next one, too."""
     cdef Py_ssize_t b, zeros, right = 0
-    cdef Py_ssize_t reach = m.grid_width + extent(
-        m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
+    cdef Py_ssize_t places = max(0, m.grid_width - 1) * m.column_step + 1
+    cdef Py_ssize_t reach = places + extent(m.column, m.columns, m.column_sort, m.column_kind, m.column_number)
     cdef Run columns
-    m.pitch = m.grid_width
+    m.pitch = places
     for b in range(m.column_kinds):
-        columns = meet(m.column_kind[b], m.column_stride, m.width, 0, reach)
+        columns = meet(m.column_kind[b], m.column_sort, m.width, 0, reach)
         if columns.start < columns.stop:
             zeros = max(columns.start, reach - columns.stop)
             m.pitch = max(m.pitch, columns.stop - columns.start + zeros)
@@ -101,55 +100,68 @@ cdef inline void find_pitch(Correlation *m) noexcept nogil:
     m.area = m.depth * m.pitch + right
 
 
-cdef inline void prepare(Correlation *m) noexcept nogil:
-    """Plans the layout, an array (channels, row kinds, column kinds, grid height and more, grid width and more)."""
-    cdef Py_ssize_t u, v, k
-    m.unit = tile_rows(m.set)
-    m.tiles = (m.outs + m.unit - 1) // m.unit
-    m.flat = m.outs > FEW and (
+cdef inline bint sees_itself(const Correlation *m) noexcept nogil:
+    """Whether each place sees its own pixel alone, and the result is an image like the source."""
+    return (
         m.rows == 1 and m.columns == 1 and m.row[0] == 0 and m.column[0] == 0 and m.row_stride == 1
         and m.column_stride == 1 and m.grid_height == m.height and m.grid_width == m.width
+        and m.out_row == m.width and m.out_column == 1
     )
-    if m.flat and m.out_row == m.width and m.out_column == 1:  # rows do not matter: the image is one long row
-        m.width = m.grid_width = m.height * m.width
-        m.height = m.grid_height = 1
-    m.row_kinds = find_kinds(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
-    m.column_kinds = find_kinds(m.column, m.columns, m.column_stride, m.column_kind, m.column_number)
-    m.depth = m.grid_height + extent(m.row, m.rows, m.row_stride, m.row_kind, m.row_number)
-    find_pitch(m)
-    m.plane = m.row_kinds * m.column_kinds * m.area
-    m.wide = m.outs <= FEW or (
-        not m.flat and m.row_stride == 1 and m.column_stride == 1 and m.channels * m.rows * m.columns >= TERMS
-        and WIDER * (m.pitch - m.grid_width) <= m.pitch
-    )
-    if m.wide:
-        m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))
-        m.cut.columns = min(m.grid_width, WIDE)
-        m.cut.down = (m.grid_height + m.cut.rows - 1) // max(1, m.cut.rows)
-        m.cut.across = (m.grid_width + m.cut.columns - 1) // max(1, m.cut.columns)
-        m.cut.panels = m.cut.down * m.cut.across
-        m.cut.parts = (m.tiles + AT_ONCE - 1) // AT_ONCE
-    m.in_order = m.w_channel == m.rows * m.columns
-    for k in range(m.rows * m.columns):
-        m.in_order &= m.weight[k] == k
-    if m.in_order:
-        m.group_step, m.unit_step, m.term_step, m.out_step = m.w_group, m.unit * m.w_out, 1, m.w_out
-    else:
-        m.term_step, m.out_step = m.unit, 1
-        m.unit_step = m.channels * m.rows * m.columns * m.unit
-        m.group_step = m.tiles * m.unit_step
+
+
+cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
+    """Plans the layout, an array (channels, row kinds, column kinds, depth, pitch and zeros), and the tiles. Outs may
+    be in lanes if there are any, `lanes`."""
+    cdef Py_ssize_t u, v, k
+    m.vectors = (m.outs + lanes - 1) // max(1, lanes)
+    m.lanes = lanes if 3 * m.vectors * lanes <= 4 * m.outs else 0  # a quarter of them, at most, does nothing
     m.border = False
     for u in range(m.rows):
         m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
     for v in range(m.columns):
         m.border |= m.column[v] < 0 or m.column[v] + (m.grid_width - 1) * m.column_stride >= m.width
+    m.in_order = m.w_channel == m.rows * m.columns
+    for k in range(m.rows * m.columns):
+        m.in_order &= m.weight[k] == k
+    m.bare = m.lanes > 0 and not m.border
+    if m.bare and sees_itself(m):  # rows do not matter: the image is one long row
+        m.width = m.grid_width = m.height * m.width
+        m.height = m.grid_height = 1
+    # Where places are in lanes, neighbours must be neighbours in the layout: pixels are sorted into kinds for that.
+    m.row_sort = 1 if m.lanes else m.row_stride
+    m.column_sort = 1 if m.lanes else m.column_stride
+    m.row_step, m.column_step = m.row_stride // m.row_sort, m.column_stride // m.column_sort
+    m.row_kinds = find_kinds(m.row, m.rows, m.row_sort, m.row_kind, m.row_number)
+    m.column_kinds = find_kinds(m.column, m.columns, m.column_sort, m.column_kind, m.column_number)
+    if m.bare:
+        for k in range(m.row_kinds):
+            m.row_kind[k] = 0
+        for k in range(m.column_kinds):
+            m.column_kind[k] = 0
+        m.depth, m.pitch, m.area = m.height, m.width, m.height * m.width
+    else:
+        m.depth = max(0, m.grid_height - 1) * m.row_step + 1
+        m.depth += extent(m.row, m.rows, m.row_sort, m.row_kind, m.row_number)
+        find_pitch(m)
+    m.plane = m.row_kinds * m.column_kinds * m.area
     for u in range(m.rows):
         for v in range(m.columns):
             k = m.row_number[u] * m.column_kinds + m.column_number[v]
             m.tap[u * m.columns + v] = (
-                k * m.area + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_stride * m.pitch
-                + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_stride
+                k * m.area + (m.row[u] - m.row_kind[m.row_number[u]]) // m.row_sort * m.pitch
+                + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_sort
             )
+    if m.lanes:
+        m.tiles = (m.vectors + tile_vectors(m.set) - 1) // tile_vectors(m.set)
+        m.unit, m.room, m.packed = tile_vectors(m.set) * m.lanes, m.vectors * m.lanes, True
+        return
+    m.unit = tile_rows(m.set)
+    m.tiles = (m.outs + m.unit - 1) // m.unit
+    m.room, m.packed = m.tiles * m.unit, not m.in_order
+    m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))
+    m.cut.columns = min(m.grid_width, WIDE)
+    m.cut.down = (m.grid_height + m.cut.rows - 1) // max(1, m.cut.rows)
+    m.cut.across = (m.grid_width + m.cut.columns - 1) // max(1, m.cut.columns)
 
 
 cdef inline Py_ssize_t layout_size(const Correlation *m) except -1:
@@ -166,26 +178,26 @@ cdef inline void lay_out(const Correlation *m, const real *source, real *plane) 
     cdef const real *from_
     cdef Run rows, columns
     for a in range(m.row_kinds):
-        rows = meet(m.row_kind[a], m.row_stride, m.height, 0, m.depth)
+        rows = meet(m.row_kind[a], m.row_sort, m.height, 0, m.depth)
         for b in range(m.column_kinds):
-            columns = meet(m.column_kind[b], m.column_stride, m.width, 0, m.pitch)
+            columns = meet(m.column_kind[b], m.column_sort, m.width, 0, m.pitch)
             if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
                 memset(plane, 0, m.area * sizeof(real))
             if rows.start < rows.stop and columns.start < columns.stop:
-                from_ = source + (m.row_kind[a] + rows.start * m.row_stride) * m.width
-                from_ += m.column_kind[b] + columns.start * m.column_stride
-                if m.column_stride == 1:
+                from_ = source + (m.row_kind[a] + rows.start * m.row_sort) * m.width
+                from_ += m.column_kind[b] + columns.start * m.column_sort
+                if m.column_sort == 1:
                     copy(
-                        m.set, plane + rows.start * m.pitch + columns.start, m.pitch, from_, m.row_stride * m.width,
+                        m.set, plane + rows.start * m.pitch + columns.start, m.pitch, from_, m.row_sort * m.width,
                         rows.stop - rows.start, columns.stop - columns.start,
                     )
                 else:
                     for i in range(rows.start, rows.stop):
                         pick(
-                            m.set, plane + i * m.pitch + columns.start, from_, m.column_stride,
+                            m.set, plane + i * m.pitch + columns.start, from_, m.column_sort,
                             columns.stop - columns.start,
                         )
-                        from_ += m.row_stride * m.width
+                        from_ += m.row_sort * m.width
             plane += m.area
 
 
@@ -202,7 +214,9 @@ cdef inline Py_ssize_t table_size(const Geometry *g) noexcept nogil:
     return 3 * g.kernel_height + 3 * g.kernel_width + 2 * g.kernel_height * g.kernel_width
 
 
-cdef inline void forward(const Geometry *g, Correlation *m, Py_ssize_t *table, int set) noexcept nogil:
+cdef inline void forward(
+    const Geometry *g, Correlation *m, Py_ssize_t *table, int set, Py_ssize_t lanes
+) noexcept nogil:
     """conv2d as a correlation"""
     cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, u, v
     point(m, table, g.kernel_height, g.kernel_width)
@@ -217,4 +231,4 @@ cdef inline void forward(const Geometry *g, Correlation *m, Py_ssize_t *table, i
         for v in range(g.kernel_width):
             m.column[v] = v * g.column_dilation - g.column_padding
             m.weight[u * g.kernel_width + v] = u * g.kernel_width + v
-    prepare(m)
+    prepare(m, lanes)

@@ -65,7 +65,8 @@ cdef void panel_block(
     """A block of z as products of numbers of x and vectors of y."""
     cdef real[TERMS * PANEL] panel
     cdef real[ROWS * PANEL] beside  # for whole vectors, where z has room for part of them only
-    cdef Py_ssize_t[TERMS] offset
+    cdef Py_ssize_t[TERMS] x_offset
+    cdef Py_ssize_t[TERMS] y_offset
     cdef bint copies = rows > FEW or columns < m.block_columns or m.turned, whole = columns == m.block_columns
     cdef const real *from_
     cdef real *to = beside
@@ -73,7 +74,8 @@ cdef void panel_block(
     if whole:
         to = z
     for k in range(min(TERMS, m.terms)):
-        offset[k] = k * (m.block_columns if copies else m.y_row)
+        x_offset[k] = k * m.x_term
+        y_offset[k] = k * (m.block_columns if copies else m.y_row)
     k = 0
     while k < m.terms:
         terms = min(TERMS, m.terms - k)
@@ -84,8 +86,8 @@ cdef void panel_block(
         a = 0
         while a < rows:
             tile(
-                m.set, x + a * m.x_row + k * m.x_term, m.x_term, m.x_row, from_, offset, terms, to + a * to_row, to_row,
-                min(unit, rows - a), columns, k == 0,
+                m.set, x + a * m.x_row + k * m.x_term, x_offset, m.x_row, from_, y_offset, terms, to + a * to_row,
+                to_row, min(unit, rows - a), columns, k == 0,
             )
             a += unit
         k += terms

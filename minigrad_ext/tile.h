@@ -32,27 +32,24 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 
 /* `tile` for literal numbers of rows and vectors, which let the compiler unroll the loops over them and keep `sum` in
    registers. */
-INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
-                        ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh, const int rows, const int vectors)
+INLINE void NAME(block)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_t w_row, const REAL *x,
+                        const ptrdiff_t *x_offset, ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh,
+                        const int rows, const int vectors)
 {
     VECTOR sum[8][6], column[6];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
-    /* Two pointers walk over w, each for up to 4 rows, and one over `offset`: few enough for the registers. */
-    const REAL *lower = rows > 4 ? w + 4 * w_row : w;
-    for (const ptrdiff_t *end = offset + terms; offset < end; offset++) {
-        const REAL *seen = x + *offset;
+    for (ptrdiff_t k = 0; k < terms; k++) {
+        const REAL *upper = w + w_offset[k], *lower = rows > 4 ? upper + 4 * w_row : upper, *seen = x + x_offset[k];
+        KEEP(upper);
+        KEEP(lower);
         KEEP(seen);
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(seen + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
             UNROLL for (int b = 0; b < vectors; b++)
-                sum[a][b] += (a < 4 ? w : lower)[a % 4 * w_row] * column[b];
-        w += w_term;
-        lower += w_term;
-        KEEP(w);
-        KEEP(lower);
+                sum[a][b] += (a < 4 ? upper : lower)[a % 4 * w_row] * column[b];
     }
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++) {
@@ -62,17 +59,17 @@ INLINE void NAME(block)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const 
         }
 }
 
-/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[k * w_term + a * w_row] * x[offset[k] + q]
+/* out[a, q] = (fresh ? 0 : out[a, q]) + sum over k < terms of w[w_offset[k] + a * w_row] * x[x_offset[k] + q]
    for a < rows <= ROWS and q < columns
 
    The terms are added to each other first and to `out` in the end: long sums that come in blocks are the more accurate
    for it. Columns are done in whole vectors: x must be readable, and out writable, up to the next multiple of LANES. */
-static inline void NAME(tile)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, const REAL *x, const ptrdiff_t *offset,
-                              ptrdiff_t terms, REAL *out, ptrdiff_t out_row, ptrdiff_t rows, ptrdiff_t columns,
-                              int fresh)
+static inline void NAME(tile)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_t w_row, const REAL *x,
+                              const ptrdiff_t *x_offset, ptrdiff_t terms, REAL *out, ptrdiff_t out_row, ptrdiff_t rows,
+                              ptrdiff_t columns, int fresh)
 {
 #define BLOCK(rows, vectors) \
-    NAME(block)(w, w_term, w_row, x + q, offset, terms, out + q, out_row, fresh, rows, vectors)
+    NAME(block)(w, w_offset, w_row, x + q, x_offset, terms, out + q, out_row, fresh, rows, vectors)
 #define CASE(rows, most) \
     case rows: \
         for (ptrdiff_t q = 0, left = columns; left > 0;) { \
@@ -102,9 +99,10 @@ static inline void NAME(tile)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, 
 #undef CASE
 }
 
-/* The shape of a tile: rows, and columns in vectors. */
+/* The shape of a tile: rows, columns in vectors, and the numbers of a vector. */
 static inline ptrdiff_t NAME(rows)(void) { return ROWS; }
 static inline ptrdiff_t NAME(vectors)(void) { return VECTORS; }
+static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 
 /* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are
    read and written. */
@@ -249,22 +247,31 @@ INLINE void NAME(turn)(VECTOR *a)
 #undef LOWER
 #undef EXCHANGE
 
-/* Of `transpose`, `rows` <= LANES rows, a multiple of LANES columns; there are `more` columns behind them. */
-INLINE void NAME(turn_rows)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
-                            ptrdiff_t columns, ptrdiff_t more)
+/* Of `transpose`, `rows` <= LANES rows and `columns` <= LANES columns, of an x with `behind` numbers from there to its
+   end. `whole` says that out may be written in whole vectors. */
+INLINE void NAME(turn_square)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
+                              ptrdiff_t columns, ptrdiff_t behind, int whole)
 {
-    for (ptrdiff_t j = 0; j < columns; j += LANES) {
-        VECTOR square[LANES];
-        UNROLL for (int b = 0; b < LANES; b++)
-            square[b] = b < rows ? *(const VECTOR *)(x + b * x_row + j) : (VECTOR){0};
-        NAME(turn)(square);
-        UNROLL for (int b = 0; b < LANES; b++, out += out_row)
-            /* Whole vectors, where what is too much is still to be written. */
-            if (rows == LANES || (out_row == rows && (columns - j - b + more) * rows >= LANES))
-                *(VECTOR *)out = square[b];
+    VECTOR square[LANES];
+    if (rows == LANES && behind >= (LANES - 1) * x_row + LANES)
+        UNROLL for (int b = 0; b < LANES; b++) square[b] = *(const VECTOR *)(x + b * x_row);
+    else
+        for (int b = 0; b < LANES; b++) {
+            square[b] = (VECTOR){0};
+            if (b < rows && behind >= b * x_row + LANES)
+                square[b] = *(const VECTOR *)(x + b * x_row);
+            else if (b < rows)
+                memcpy(&square[b], x + b * x_row, columns * sizeof(REAL));
+        }
+    NAME(turn)(square);
+    if (whole && columns == LANES)
+        UNROLL for (int b = 0; b < LANES; b++) *(VECTOR *)(out + b * out_row) = square[b];
+    else
+        for (ptrdiff_t b = 0; b < columns; b++)
+            if (whole)
+                *(VECTOR *)(out + b * out_row) = square[b];
             else
-                for (ptrdiff_t a = 0; a < rows; a++) out[a] = square[b][a];
-    }
+                memcpy(out + b * out_row, &square[b], rows * sizeof(REAL));
 }
 
 #else
@@ -277,15 +284,19 @@ INLINE void NAME(turn)(VECTOR *a) { (void)a; }  /* of 1 x 1 */
 static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
                             ptrdiff_t columns)
 {
-    ptrdiff_t done = 0;
 #if defined(SINGLE) && defined(__GNUC__)
-    done = columns / LANES * LANES;
     for (ptrdiff_t a = 0; a < rows; a += LANES)
-        NAME(turn_rows)(out + a, out_row, x + a * x_row, x_row, rows - a < LANES ? rows - a : LANES, done,
-                        columns - done);
-#endif
-    for (ptrdiff_t j = done; j < columns; j++)
+        for (ptrdiff_t j = 0; j < columns; j += LANES) {
+            const ptrdiff_t height = rows - a < LANES ? rows - a : LANES, width = columns - j < LANES ? columns - j : LANES;
+            /* What is too much is overwritten by the next row, if there is one. */
+            NAME(turn_square)(out + j * out_row + a, out_row, x + a * x_row + j, x_row, height, width,
+                              (rows - 1 - a) * x_row + columns - j,
+                              height == LANES || (out_row == rows && (columns - j - width) * rows >= LANES));
+        }
+#else
+    for (ptrdiff_t j = 0; j < columns; j++)
         for (ptrdiff_t a = 0; a < rows; a++) out[j * out_row + a] = x[a * x_row + j];
+#endif
 }
 
 /* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */

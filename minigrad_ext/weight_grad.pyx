@@ -104,7 +104,7 @@ cdef void pack_places(
 
 cdef void add_products(
     const Geometry *g, const Parts *p, const real *image, const real *y, const Py_ssize_t *offset,
-    const Py_ssize_t *panel_offset, real *panel, real *sums, Py_ssize_t block, Py_ssize_t first_unit,
+    const Py_ssize_t *count, const Py_ssize_t *panel_offset, real *panel, real *sums, Py_ssize_t block, Py_ssize_t first_unit,
     Py_ssize_t last_unit, bint fresh, int set,
 ) noexcept nogil:
     """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
@@ -121,7 +121,7 @@ cdef void add_products(
             pack_places(g, p, image, place, place + size, start, stop, panel, set)
         for u in range(first_unit, last_unit):
             tile(
-                set, y + u * p.unit * out_plane + place, 1, out_plane, columns,
+                set, y + u * p.unit * out_plane + place, count, out_plane, columns,
                 panel_offset if p.packed else offset + place, size, sums + u * p.unit * COLUMNS, COLUMNS,
                 min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and place == 0,
             )
@@ -200,6 +200,7 @@ cdef int broad_weight_grad(
     cdef real[::1] sums = empty((blocks * p.units * p.unit * COLUMNS,), dtype)
     cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
     cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
+    cdef Py_ssize_t[::1] count = np.arange(TERMS, dtype=np.intp)
     cdef Py_ssize_t[::1] panel_offset = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
     for i in range(p.places):
         offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
@@ -221,8 +222,8 @@ cdef int broad_weight_grad(
                 n = block // (p.runs * p.blocks)
                 add_products(
                     g, &p, &laid[(i * g.groups + n) * p.size], &y[first + i, n * g.out_channels, row, 0], &offset[0],
-                    &panel_offset[0],
-                    &panels[threadid() * TERMS * COLUMNS], &sums[block * p.units * p.unit * COLUMNS],
+                    &count[0], &panel_offset[0], &panels[threadid() * TERMS * COLUMNS],
+                    &sums[block * p.units * p.unit * COLUMNS],
                     block % (p.runs * p.blocks), item % parts * p.units // parts,
                     (item % parts + 1) * p.units // parts, first + i + row == 0, set,
                 )
@@ -269,7 +270,7 @@ cdef bint narrow_weight_grad(
     cdef Py_ssize_t image, images, first = 0, item, i, k, c
     cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
     cdef Py_ssize_t[::1] offset = np.empty(terms, np.intp)
-    forward(g, &m, &table[0], set)
+    forward(g, &m, &table[0], set, 0)
     size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
     image = layout_size(&m)
     images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))

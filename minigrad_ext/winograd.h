@@ -228,14 +228,17 @@ INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptr
                            ptrdiff_t x_term, ptrdiff_t x_panel, ptrdiff_t vectors, ptrdiff_t columns, REAL *out,
                            ptrdiff_t out_row, ptrdiff_t terms, int fresh)
 {
-    ptrdiff_t offset[TERMS];
-    for (ptrdiff_t k = 0; k < TERMS; k++) offset[k] = k * x_term;
+    ptrdiff_t w_offset[TERMS], x_offset[TERMS];
+    for (ptrdiff_t k = 0; k < TERMS; k++) {
+        w_offset[k] = k * w_term;
+        x_offset[k] = k * x_term;
+    }
     for (; columns > 0; columns -= vectors * LANES, x += x_panel, out += vectors * LANES) {
         const ptrdiff_t left = (columns + LANES - 1) / LANES, width = left < vectors ? left : vectors;
         for (ptrdiff_t k = 0; k == 0 || k < terms; k += TERMS) {
             const ptrdiff_t some = terms - k < TERMS ? terms - k : TERMS;
             ptrdiff_t r = 0;
-#define BLOCK(rows, vectors) NAME(block)(w + k * w_term + r * w_row, w_term, w_row, x + k * x_term, offset, some, \
+#define BLOCK(rows, vectors) NAME(block)(w + k * w_term + r * w_row, w_offset, w_row, x + k * x_term, x_offset, some, \
                                          out + r * out_row, out_row, fresh && k == 0, rows, vectors)
 #define BLOCKS(rows) (width > 2 ? BLOCK(rows, 3) : width > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
             for (; r + ROWS <= rows; r += ROWS) BLOCKS(ROWS);
@@ -263,8 +266,6 @@ static inline void NAME(multiply_u_v)(const REAL *u, ptrdiff_t u_row, ptrdiff_t 
 {
     NAME(multiply)(u, u_row, 1, outputs, v, v_row, vectors * LANES, vectors, channels, s, s_row, tiles, fresh);
 }
-
-static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 
 #undef ALIGNED
 #undef PREFETCH_TO_WRITE
