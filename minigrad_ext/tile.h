@@ -247,31 +247,51 @@ INLINE void NAME(turn)(VECTOR *a)
 #undef LOWER
 #undef EXCHANGE
 
-/* Of `transpose`, `rows` <= LANES rows and `columns` <= LANES columns, of an x with `behind` numbers from there to its
-   end. `whole` says that out may be written in whole vectors. */
-INLINE void NAME(turn_square)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
-                              ptrdiff_t columns, ptrdiff_t behind, int whole)
+/* LANES rows of LANES numbers, to and from registers. */
+INLINE void NAME(load_rows)(VECTOR *square, const REAL *x, ptrdiff_t x_row)
+{
+    UNROLL for (int b = 0; b < LANES; b++, x += x_row) {
+        square[b] = *(const VECTOR *)x;
+        KEEP(x);
+    }
+}
+
+INLINE void NAME(store_rows)(REAL *out, ptrdiff_t out_row, const VECTOR *square)
+{
+    UNROLL for (int b = 0; b < LANES; b++, out += out_row) {
+        *(VECTOR *)out = square[b];
+        KEEP(out);
+    }
+}
+
+/* Of `transpose` a square of LANES rows and columns, */
+INLINE void NAME(turn_square)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row)
 {
     VECTOR square[LANES];
-    if (rows == LANES && behind >= (LANES - 1) * x_row + LANES)
-        UNROLL for (int b = 0; b < LANES; b++) square[b] = *(const VECTOR *)(x + b * x_row);
-    else
-        for (int b = 0; b < LANES; b++) {
-            square[b] = (VECTOR){0};
-            if (b < rows && behind >= b * x_row + LANES)
-                square[b] = *(const VECTOR *)(x + b * x_row);
-            else if (b < rows)
-                memcpy(&square[b], x + b * x_row, columns * sizeof(REAL));
-        }
+    NAME(load_rows)(square, x, x_row);
     NAME(turn)(square);
-    if (whole && columns == LANES)
-        UNROLL for (int b = 0; b < LANES; b++) *(VECTOR *)(out + b * out_row) = square[b];
-    else
-        for (ptrdiff_t b = 0; b < columns; b++)
-            if (whole)
-                *(VECTOR *)(out + b * out_row) = square[b];
-            else
-                memcpy(out + b * out_row, &square[b], rows * sizeof(REAL));
+    NAME(store_rows)(out, out_row, square);
+}
+
+/* and part of one: `rows` and `columns`, of an x with `behind` numbers from there to its end. `whole` says that out may
+   be written in whole vectors. */
+static __attribute__((noinline)) void NAME(turn_part)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row,
+                                                      ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t behind, int whole)
+{
+    VECTOR square[LANES];
+    for (ptrdiff_t b = 0; b < LANES; b++) {
+        square[b] = (VECTOR){0};
+        if (b < rows && behind >= b * x_row + LANES)
+            square[b] = *(const VECTOR *)(x + b * x_row);
+        else if (b < rows)
+            memcpy(&square[b], x + b * x_row, columns * sizeof(REAL));
+    }
+    NAME(turn)(square);
+    for (ptrdiff_t b = 0; b < columns; b++)
+        if (whole)
+            *(VECTOR *)(out + b * out_row) = square[b];
+        else
+            memcpy(out + b * out_row, &square[b], rows * sizeof(REAL));
 }
 
 #else
@@ -288,10 +308,13 @@ static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, 
     for (ptrdiff_t a = 0; a < rows; a += LANES)
         for (ptrdiff_t j = 0; j < columns; j += LANES) {
             const ptrdiff_t height = rows - a < LANES ? rows - a : LANES, width = columns - j < LANES ? columns - j : LANES;
-            /* What is too much is overwritten by the next row, if there is one. */
-            NAME(turn_square)(out + j * out_row + a, out_row, x + a * x_row + j, x_row, height, width,
-                              (rows - 1 - a) * x_row + columns - j,
-                              height == LANES || (out_row == rows && (columns - j - width) * rows >= LANES));
+            REAL *to = out + j * out_row + a;
+            const REAL *from = x + a * x_row + j;
+            if (height == LANES && width == LANES)
+                NAME(turn_square)(to, out_row, from, x_row);
+            else  /* whole vectors where the next row, if there is one, overwrites what is too much */
+                NAME(turn_part)(to, out_row, from, x_row, height, width, (rows - 1 - a) * x_row + columns - j,
+                                height == LANES || (out_row == rows && (columns - j - width) * rows >= LANES));
         }
 #else
     for (ptrdiff_t j = 0; j < columns; j++)

@@ -98,7 +98,7 @@ INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdi
     for (ptrdiff_t k = 0; k < size; k += LANES) {
         VECTOR a[16];
         if (channels >= LANES && end - x >= (LANES - 1) * plane + k + LANES)
-            UNROLL for (int c = 0; c < LANES; c++) a[c] = *(const VECTOR *)(x + c * plane + k);
+            NAME(load_rows)(a, x + k, plane);
         else
             for (int c = 0; c < LANES; c++) {
                 a[c] = (VECTOR){0};
@@ -106,7 +106,7 @@ INLINE void NAME(channels_last)(REAL *out, const REAL *x, ptrdiff_t plane, ptrdi
                     memcpy(&a[c], x + c * plane + k, (size - k < LANES ? size - k : LANES) * sizeof(REAL));
             }
         NAME(turn)(a);
-        UNROLL for (int c = 0; c < LANES; c++) *(VECTOR *)(out + (k + c) * LANES) = a[c];
+        NAME(store_rows)(out + k * LANES, LANES, a);
     }
 }
 
@@ -115,10 +115,10 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
 {
     for (ptrdiff_t k = 0; k < size; k += LANES) {
         VECTOR a[16];
-        UNROLL for (int c = 0; c < LANES; c++) a[c] = *(const VECTOR *)(in + (k + c) * LANES);
+        NAME(load_rows)(a, in + k * LANES, LANES);
         NAME(turn)(a);
         if (channels >= LANES && size - k >= LANES)
-            UNROLL for (int c = 0; c < LANES; c++) *(VECTOR *)(x + c * plane + k) = a[c];
+            NAME(store_rows)(x + k, plane, a);
         else
             NAME(copy)(x + k, plane, (const REAL *)a, LANES, channels < LANES ? channels : LANES,
                        size - k < LANES ? size - k : LANES);
