@@ -314,7 +314,7 @@ static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, 
                 NAME(turn_square)(to, out_row, from, x_row);
             else  /* whole vectors where the next row, if there is one, overwrites what is too much */
                 NAME(turn_part)(to, out_row, from, x_row, height, width, (rows - 1 - a) * x_row + columns - j,
-                                height == LANES || (out_row == rows && (columns - j - width) * rows >= LANES));
+                                height == LANES || (out_row == height && (columns - j - width) * height >= LANES));
         }
 #else
     for (ptrdiff_t j = 0; j < columns; j++)
