@@ -168,13 +168,18 @@ cdef struct Panel:
     Py_ssize_t group, tile, last_tile
 
 
-cdef Cut cut_panels(const Correlation *m, Py_ssize_t images, Py_ssize_t panels) noexcept nogil:
-    """Cuts all images into panels, at least as many as that, unless they become small."""
+cdef Cut cut_panels(const Correlation *m, Py_ssize_t rows, Py_ssize_t places, Py_ssize_t parts, int threads) noexcept nogil:
+    """Cuts rows of places into panels of so many places at most, each of which is work for `parts` threads: so that the
+    threads are done at the same time, as nearly as possible."""
     cdef Cut c
-    cdef Py_ssize_t rows = images * m.grid_height
-    cdef Py_ssize_t most = max(LEAST, min(<Py_ssize_t>PANEL, divide(rows * m.grid_width, panels)))
-    c.rows, c.columns = max(1, most // m.grid_width), min(m.grid_width, divide(most, LANES) * LANES)
-    c.down, c.across = divide(rows, c.rows), divide(m.grid_width, c.columns)
+    cdef Py_ssize_t most = max(1, places // m.grid_width), tall, time, least = -1
+    c.columns = min(m.grid_width, divide(places, LANES) * LANES)
+    c.across = divide(m.grid_width, c.columns)
+    for tall in range(most, most // 2, -1):
+        time = divide(divide(rows, tall) * c.across * parts, threads) * tall
+        if time < least or least < 0:
+            least, c.rows = time, tall
+    c.down = divide(rows, c.rows)
     return c
 
 
@@ -252,20 +257,22 @@ cdef int outs_in_lanes(
     const Py_ssize_t[::1] offset, int threads,
 ) except -1:
     """The result for images that are laid out."""
-    cdef Py_ssize_t wanted = 4 * threads if threads > 1 else 1, parts = divide(m.room, MOST), item
+    cdef Py_ssize_t rows = images * m.grid_height, wanted = 4 * threads if threads > 1 else 1, panels, item
     cdef Py_ssize_t private = (PANEL + LANES) * min(m.room, MOST + m.unit) + m.lanes * PITCH
-    cdef Cut c = cut_panels(m, images, 1)
-    # Not enough for all threads: outs are shared out, which costs nothing, and if they are few the panels are smaller.
-    parts = min(m.tiles, max(parts, divide(wanted, m.groups * c.down * c.across)))
-    if m.groups * parts * c.down * c.across < wanted:
-        c = cut_panels(m, images, divide(wanted, m.groups * parts))
+    # Panels may not be enough for all threads. To share out the outs as well costs nothing, but if they are few the
+    # panels must be smaller.
+    panels = divide(rows * m.grid_width, PANEL)
+    cdef Py_ssize_t parts = min(m.tiles, max(divide(m.room, MOST), divide(wanted, m.groups * panels)))
+    panels = max(panels, divide(wanted, m.groups * parts))
+    cdef Py_ssize_t places = max(LEAST, min(PANEL, divide(rows * m.grid_width, panels)))
+    cdef Cut c = cut_panels(m, rows, places, m.groups * parts, threads)
     cdef real[::1] scratch = empty((threads * private,), type_of(packed))
     for item in prange(
         c.down * c.across * m.groups * parts, nogil=True, schedule="dynamic", num_threads=threads,
         chunksize=max(1, c.down * c.across * m.groups * parts // (16 * threads)),
     ):
         one_panel(
-            m, panel_of(m, &c, images * m.grid_height, parts, item), layout, packed, out, &offset[0],
+            m, panel_of(m, &c, rows, parts, item), layout, packed, out, &offset[0],
             &scratch[threadid() * private] + m.lanes * PITCH, &scratch[threadid() * private],
         )
     return 0
