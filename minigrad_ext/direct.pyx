@@ -47,8 +47,8 @@ from libc.string cimport memset
 from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, forward, lay_out, layout_size, point, prepare,
-    table_size,
+    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, divide, first_out, forward, lay_out, layout_size, point,
+    prepare, table_size,
 )
 
 cdef enum:
@@ -60,15 +60,6 @@ cdef enum:
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
 
-cdef inline Py_ssize_t divide(Py_ssize_t size, Py_ssize_t by) noexcept nogil:
-    """How many are needed to hold `size`; 0 for none."""
-    return (size + by - 1) // max(1, by)
-
-
-cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
-    return m.channels * m.rows * m.columns
-
-
 cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
     """Where in the layout of an image each term (c, u, v) begins."""
     cdef Py_ssize_t k, taps = m.rows * m.columns
@@ -77,11 +68,6 @@ cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
 
 
 # --- weights -------------------------------------------------------------------------------------------------
-
-cdef inline Py_ssize_t first_out(const Correlation *m, Py_ssize_t tile) noexcept nogil:
-    """Of a tile. Those with outs in lanes differ by a vector at most."""
-    return tile * m.vectors // m.tiles * m.lanes if m.lanes else tile * m.unit
-
 
 cdef inline Py_ssize_t packed_size(const Correlation *m) noexcept nogil:
     return m.groups * m.room * count_terms(m)
@@ -461,6 +447,11 @@ cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, r
 
 # --- the two maps that are correlations ----------------------------------------------------------------------
 
+cdef inline Py_ssize_t lanes_for(Py_ssize_t outs, Py_ssize_t lanes) noexcept nogil:
+    """The lanes if outs are to be in them: if a quarter of them, at most, would stay empty."""
+    return lanes if 3 * divide(outs, lanes) * lanes <= 4 * outs else 0
+
+
 def conv2d(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, geometry, int threads, int set
 ):
@@ -468,7 +459,7 @@ def conv2d(
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
-    forward(&g, &m, &table[0], set, lanes(set, &w[0, 0, 0, 0]))
+    forward(&g, &m, &table[0], set, lanes_for(g.out_channels, lanes(set, &w[0, 0, 0, 0])))
     return correlate(&m, 1, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
@@ -485,7 +476,7 @@ def conv2d_input_grad(
     for kind in range(rows * columns):
         of_kind(
             &g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set,
-            lanes(set, &w[0, 0, 0, 0]),
+            lanes_for(g.channels, lanes(set, &w[0, 0, 0, 0])),
         )
     return correlate(
         <Correlation *>&kinds[0, 0], rows * columns, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads)

@@ -100,6 +100,20 @@ cdef inline void find_pitch(Correlation *m) noexcept nogil:
     m.area = m.depth * m.pitch + right
 
 
+cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
+    return m.channels * m.rows * m.columns
+
+
+cdef inline Py_ssize_t first_out(const Correlation *m, Py_ssize_t tile) noexcept nogil:
+    """Of a tile. Those with outs in lanes differ by a vector at most."""
+    return tile * m.vectors // m.tiles * m.lanes if m.lanes else tile * m.unit
+
+
+cdef inline Py_ssize_t divide(Py_ssize_t size, Py_ssize_t by) noexcept nogil:
+    """How many are needed to hold `size`; 0 for none."""
+    return (size + by - 1) // max(1, by)
+
+
 cdef inline bint sees_itself(const Correlation *m) noexcept nogil:
     """Whether each place sees its own pixel alone, and the result is an image like the source."""
     return (
@@ -110,11 +124,10 @@ cdef inline bint sees_itself(const Correlation *m) noexcept nogil:
 
 
 cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
-    """Plans the layout, an array (channels, row kinds, column kinds, depth, pitch and zeros), and the tiles. Outs may
-    be in lanes if there are any, `lanes`."""
+    """Plans the layout, an array (channels, row kinds, column kinds, depth, pitch and zeros), and the tiles. A vector
+    holds `lanes` outs, or else places if that is 0."""
     cdef Py_ssize_t u, v, k
-    m.vectors = (m.outs + lanes - 1) // max(1, lanes)
-    m.lanes = lanes if 3 * m.vectors * lanes <= 4 * m.outs else 0  # a quarter of them, at most, does nothing
+    m.lanes, m.vectors = lanes, divide(m.outs, lanes)
     m.border = False
     for u in range(m.rows):
         m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
@@ -152,16 +165,16 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
                 + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_sort
             )
     if m.lanes:
-        m.tiles = (m.vectors + tile_vectors(m.set) - 1) // tile_vectors(m.set)
+        m.tiles = divide(m.vectors, tile_vectors(m.set))
         m.unit, m.room, m.packed = tile_vectors(m.set) * m.lanes, m.vectors * m.lanes, True
         return
     m.unit = tile_rows(m.set)
-    m.tiles = (m.outs + m.unit - 1) // m.unit
+    m.tiles = divide(m.outs, m.unit)
     m.room, m.packed = m.tiles * m.unit, not m.in_order
     m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))
     m.cut.columns = min(m.grid_width, WIDE)
-    m.cut.down = (m.grid_height + m.cut.rows - 1) // max(1, m.cut.rows)
-    m.cut.across = (m.grid_width + m.cut.columns - 1) // max(1, m.cut.columns)
+    m.cut.down = divide(m.grid_height, m.cut.rows)
+    m.cut.across = divide(m.grid_width, m.cut.columns)
 
 
 cdef inline Py_ssize_t layout_size(const Correlation *m) except -1:

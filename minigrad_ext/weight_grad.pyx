@@ -3,16 +3,16 @@
 
     w[o,c,u,v] = sum over n, i, j of x[n,c,h,k] * y[n,o,i,j]
 
-The rows of a tile are output channels o, the terms of its sum are the places (i, j) of y, and its columns are what a
-place meets in x, (u, v, c). For that x is copied with channels last: then a row (v, c) of the kernel, or c alone if it
-is dilated, lies side by side, as a *piece*. It is done in bands that stay in the second-level cache. The columns are
-cut into blocks; what TERMS places meet in a block is copied into a panel, which stays in the first-level cache while
-all units pass over it. Where there are few units the copy does not pay: then tiles read x itself, a block is cut from
-one piece, and a table says where each place begins. Sums stay in a tile for TERMS places, and go to memory between
-them, which makes long sums the more accurate.
+The terms of a tile are places (n, i, j) now, TERMS at a time, one image after the other. Its columns are output
+channels again: for that the block of y is transposed, and stays in the first-level cache while all of x that these
+places see passes over it. Its rows are channels of x under one tap (u, v): these are a plane apart. Where there are
+fewer channels than taps in a row, its rows are these taps.
 
-Where there are few channels, in groups of one or in a first layer, they would leave most lanes of a vector empty. Then
-the places of y go there: a dot product for each weight.
+Sums stay in a tile for TERMS places, and go to memory between them, which makes long sums the more accurate. They are
+an array (c, u, v, o), and transposed into w in the end.
+
+Where there are few output channels, they would leave most lanes of a vector empty. Then the places go there: a dot
+product for each weight.
 
 *Threads* share the parts of w, and each walks the images in order: no sum is shared, and nothing depends on their
 number.
@@ -26,123 +26,16 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, dot, finite, real, tile, tile_rows, transpose
+from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, SLACK, TERMS, WORKSPACE, Correlation, forward, lay_out, layout_size, table_size
+    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, divide, first_out, forward, lay_out, layout_size, table_size,
 )
 
-cdef enum:
-    NARROW = 8             # channels * kernel width for which they do not make a good tile
-    BAND = 1 << 18         # bytes of what is laid out at a time, about
-    FEW_UNITS = 4          # units of outs for which it does not pay to copy what places meet
 
-
-cdef struct Parts:
-    Py_ssize_t unit, units                     # outs in the rows of a tile; such units of outs, per group
-    Py_ssize_t pieces, piece                   # of what a place meets: how many, of how many numbers
-    bint packed                                # panels are made
-    Py_ssize_t runs, run, blocks               # columns: so many runs of so many numbers, in so many blocks each
-    Py_ssize_t rows, height                    # of y in a band, and of x that they meet
-    Py_ssize_t width, places                   # of x, and of a band of y
-    Py_ssize_t size                            # numbers of a band of x as it is laid out
-
-
-cdef void lay_out_row(
-    const Geometry *g, const Parts *p, const real *x, Py_ssize_t h, real *row, int set
-) noexcept nogil:
-    """Row h of an image and its border, with channels last: an array (width, channels), 0 beyond the border."""
-    cdef Py_ssize_t start = min(p.width, g.column_padding), stop
-    stop = max(start, min(p.width, g.width + g.column_padding))
-    if not 0 <= h - g.row_padding < g.height:
-        stop = start = p.width
-    memset(row, 0, start * g.channels * sizeof(real))
-    memset(row + stop * g.channels, 0, (p.width - stop) * g.channels * sizeof(real))
-    if start < stop:
-        transpose(
-            set, row + start * g.channels, g.channels, x + (h - g.row_padding) * g.width + start - g.column_padding,
-            g.height * g.width, g.channels, stop - start,
-        )
-
-
-cdef inline Py_ssize_t piece_offset(const Geometry *g, const Parts *p, Py_ssize_t piece) noexcept nogil:
-    """Where a piece begins in x with channels last, for place (0, 0)."""
-    if p.piece == g.channels:  # one for each tap
-        return g.channels * (
-            piece // g.kernel_width * g.row_dilation * p.width + piece % g.kernel_width * g.column_dilation
-        )
-    return piece * g.row_dilation * p.width * g.channels
-
-
-cdef inline Py_ssize_t block_start(const Parts *p, Py_ssize_t block) noexcept nogil:
-    """The first column of a block: whole vectors, the same number for each block as far as possible."""
-    return min(p.run, block * ((p.run + LANES - 1) // LANES) // p.blocks * LANES)
-
-
-cdef void pack_places(
-    const Geometry *g, const Parts *p, const real *image, Py_ssize_t place, Py_ssize_t last_place, Py_ssize_t start,
-    Py_ssize_t stop, real *panel, int set,
-) noexcept nogil:
-    """What some places meet in the columns start ... stop - 1: an array (places, COLUMNS)."""
-    cdef Py_ssize_t count, column, at, size, j
-    cdef const real *row
-    while place < last_place:
-        j = place % g.out_width
-        count = min(g.out_width - j, last_place - place)
-        row = image + (place // g.out_width * g.row_stride * p.width + j * g.column_stride) * g.channels
-        column = start
-        while column < stop:
-            at = column % p.piece
-            size = min(p.piece - at, stop - column)
-            copy(
-                set, panel + column - start, COLUMNS, row + piece_offset(g, p, column // p.piece) + at,
-                g.column_stride * g.channels, count, size,
-            )
-            column += size
-        panel += count * COLUMNS
-        place += count
-
-
-cdef void add_products(
-    const Geometry *g, const Parts *p, const real *image, const real *y, const Py_ssize_t *offset,
-    const Py_ssize_t *count, const Py_ssize_t *panel_offset, real *panel, real *sums, Py_ssize_t block, Py_ssize_t first_unit,
-    Py_ssize_t last_unit, bint fresh, int set,
-) noexcept nogil:
-    """sums[o, ...] += what one group of one image contributes to a block of columns, for some units of o"""
-    cdef Py_ssize_t start = block_start(p, block % p.blocks), stop = block_start(p, block % p.blocks + 1)
-    cdef Py_ssize_t place = 0, u, size, out_plane = g.out_height * g.out_width
-    cdef const real *columns = panel
-    if not p.packed:
-        columns = image + piece_offset(g, p, block // p.blocks) + start
-    for u in range(TERMS if p.packed and (stop - start) % LANES else 0):  # what may lie there may be slow to add
-        memset(panel + u * COLUMNS + stop - start, 0, (COLUMNS - stop + start) * sizeof(real))
-    while place < p.places:
-        size = min(TERMS, p.places - place)
-        if p.packed:
-            pack_places(g, p, image, place, place + size, start, stop, panel, set)
-        for u in range(first_unit, last_unit):
-            tile(
-                set, y + u * p.unit * out_plane + place, count, out_plane, columns,
-                panel_offset if p.packed else offset + place, size, sums + u * p.unit * COLUMNS, COLUMNS,
-                min(p.unit, g.out_channels - u * p.unit), stop - start, fresh and place == 0,
-            )
-        place += size
-
-
-cdef void finish(const Geometry *g, const Parts *p, const real *sums, Py_ssize_t o, real *w) noexcept nogil:
-    """The weights of output channel o of a group: channels are to come first again."""
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, block, column, stop, at, c, tap
-    cdef const real *from_
-    for block in range(p.runs * p.blocks):
-        column, stop = block_start(p, block % p.blocks), block_start(p, block % p.blocks + 1)
-        from_ = sums + (block * p.units * p.unit + o) * COLUMNS
-        while column < stop:
-            at = column if p.packed else block // p.blocks * p.piece + column   # in the order (u, v, c)
-            c = at % g.channels
-            tap = at // g.channels
-            for c in range(c, min(g.channels, c + stop - column)):
-                w[c * taps + tap] = from_[0]
-                from_ += 1
-                column += 1
+cdef struct Pieces:       # of what an out meets in one group, its channels and taps: the rows of a tile
+    bint taps             # whether these are taps, the channel and u being the same, or channels under one tap
+    Py_ssize_t cuts       # of the channels, or of the taps in a row, into so many
+    Py_ssize_t count
 
 
 def conv2d_weight_grad(
@@ -151,93 +44,142 @@ def conv2d_weight_grad(
     """w = conv2d_weight_grad(x, y); returns whether it is right: a NaN may come of zeros of the border"""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef bint no_border = g.row_padding == 0 and g.column_padding == 0
-    if w.shape[0] * w.shape[1] == 0:
+    if w.size == 0:
         return True
     if g.batch * g.out_height * g.out_width == 0:
         w[:, :, :, :] = 0
         return True
     threads = team(&g, threads)
-    if g.channels * g.kernel_width > NARROW or not narrow_weight_grad(x, y, w, &g, threads, set):
+    if 4 * g.out_channels >= 3 * lanes(set, &w[0, 0, 0, 0]) or not narrow_weight_grad(x, y, w, &g, threads, set):
         broad_weight_grad(x, y, w, &g, threads, set)
     return no_border or finite(set, &w[0, 0, 0, 0], w.shape[0] * w.shape[1] * w.shape[2] * w.shape[3])
 
 
-cdef void fit_band(const Geometry *g, Parts *p) noexcept:
-    """The sizes that follow from the rows of a band."""
-    p.places = p.rows * g.out_width
-    p.height = (p.rows - 1) * g.row_stride + (g.kernel_height - 1) * g.row_dilation + 1
-    p.size = p.height * p.width * g.channels
+# --- output channels in lanes --------------------------------------------------------------------------------
+
+cdef void turn_places(
+    const Correlation *m, const real *y, Py_ssize_t place, Py_ssize_t size, Py_ssize_t out, Py_ssize_t width,
+    real *turned, Py_ssize_t *offset,
+) noexcept nogil:
+    """Some places of y, the first of them in the first image, as an array (places, width), for the outs from `out` on;
+    and where in the layout these places are."""
+    cdef Py_ssize_t plane = m.grid_height * m.grid_width, outs = min(width, m.outs - out), n = 0, count, k, i, j
+    if outs < width:
+        memset(turned, 0, size * width * sizeof(real))
+    while size > 0:
+        count = min(size, plane - place)
+        transpose(m.set, turned, width, y + (n * m.groups * m.outs + out) * plane + place, plane, outs, count)
+        i, j = place // m.grid_width, place % m.grid_width
+        for k in range(count):
+            offset[k] = n * m.groups * m.channels * m.plane + i * m.row_step * m.pitch + j * m.column_step
+            j += 1
+            if j == m.grid_width:
+                j = 0
+                i += 1
+        turned += count * width
+        offset += count
+        size -= count
+        place = 0
+        n += 1
+
+
+cdef inline void add_piece(
+    const Correlation *m, const Pieces *p, Py_ssize_t piece, const real *layout, const Py_ssize_t *offset,
+    const real *turned, const Py_ssize_t *step, Py_ssize_t places, real *sums, Py_ssize_t width, bint fresh,
+) noexcept nogil:
+    """sums[c, u, v, o] += what some places contribute, for one piece and `width` outs"""
+    cdef Py_ssize_t taps = m.rows * m.columns, cut = piece % p.cuts, c, tap, rows, step_in_x, step_in_w
+    piece //= p.cuts
+    if p.taps:
+        c, tap = piece // m.rows, piece % m.rows * m.columns + cut * m.columns // p.cuts
+        rows = (cut + 1) * m.columns // p.cuts - cut * m.columns // p.cuts
+        step_in_x, step_in_w = m.tap[min(1, m.columns - 1)] - m.tap[0], 1
+    else:
+        c, tap = cut * m.channels // p.cuts, piece
+        rows = (cut + 1) * m.channels // p.cuts - c
+        step_in_x, step_in_w = m.plane, taps
+    tile(
+        m.set, layout + c * m.plane + m.tap[tap], offset, step_in_x, turned, step, places,
+        sums + (c * taps + tap) * m.room, step_in_w * m.room, rows, width, fresh,
+    )
+
+
+cdef void add_products(
+    const Correlation *m, const Pieces *p, const real *layout, const real *y, Py_ssize_t images, Py_ssize_t group,
+    Py_ssize_t unit, Py_ssize_t piece, Py_ssize_t last_piece, real *sums, real *turned, bint fresh,
+) noexcept nogil:
+    """sums[c, u, v, o] += what some images contribute, for some pieces and one tile of outs"""
+    cdef Py_ssize_t plane = m.grid_height * m.grid_width, blocks = divide(images * plane, TERMS), k, block, place, size
+    cdef Py_ssize_t out = first_out(m, unit), width = first_out(m, unit + 1) - out
+    cdef Py_ssize_t[TERMS] step
+    cdef Py_ssize_t[TERMS] offset
+    cdef const real *from_
+    for k in range(TERMS):
+        step[k] = k * width
+    for block in range(blocks):
+        place = block * images * plane // blocks
+        size = (block + 1) * images * plane // blocks - place
+        from_ = y + (place // plane * m.groups + group) * m.outs * plane
+        turn_places(m, from_, place % plane, size, out, width, turned, offset)
+        from_ = layout + (place // plane * m.groups + group) * m.channels * m.plane
+        for k in range(piece, last_piece):
+            add_piece(
+                m, p, k, from_, offset, turned, step, size, sums + group * count_terms(m) * m.room + out, width,
+                fresh and block == 0,
+            )
 
 
 cdef int broad_weight_grad(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads,
     int set,
 ) except -1:
-    cdef Parts p
-    cdef Py_ssize_t taps = g.kernel_height * g.kernel_width, images, first, row, n, item, i, parts, block, blocks, band
-    p.unit = tile_rows(set)
-    p.units = (g.out_channels + p.unit - 1) // p.unit
-    p.piece = g.channels if g.column_dilation > 1 else g.kernel_width * g.channels
-    p.pieces = taps if g.column_dilation > 1 else g.kernel_height
-    p.packed = p.units > FEW_UNITS
-    p.runs = 1 if p.packed else p.pieces
-    p.run = p.pieces * p.piece if p.packed else p.piece
-    p.blocks = (p.run + COLUMNS - 1) // COLUMNS
-    blocks = g.groups * p.runs * p.blocks
-    p.width = (g.out_width - 1) * g.column_stride + (g.kernel_width - 1) * g.column_dilation + 1
-    # Some images, or a band of rows of one, that stay in the second-level cache; but enough places for a long sum.
-    n = g.groups * (p.width * g.channels * g.row_stride + g.out_width * p.units * p.unit) * <Py_ssize_t>sizeof(real)
-    p.rows = max(BAND // max(1, n), (TERMS + g.out_width - 1) // g.out_width)
-    images = max(1, min(g.batch, p.rows // g.out_height))
-    n = (g.out_height + p.rows - 1) // p.rows
-    p.rows = band = (g.out_height + n - 1) // n
-    fit_band(g, &p)
-    # Few blocks: their units are shared out as well, though each part then packs the panel anew.
-    parts = 1 if threads == 1 else max(1, min(
-        p.units // FEW_UNITS if p.packed else p.units, (4 * threads + blocks - 1) // blocks))
+    cdef Correlation m
+    cdef Pieces p
+    cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
+    cdef Py_ssize_t images, image, first = 0, item, parts, part, unit, terms, wanted = 2 * threads
+    forward(g, &m, &table[0], set, lanes(set, &w[0, 0, 0, 0]))
+    terms = count_terms(&m)
+    p.taps = m.channels < m.columns
+    p.cuts = divide(m.columns if p.taps else m.channels, tile_rows(set))
+    p.count = p.cuts * (m.channels * m.rows if p.taps else m.rows * m.columns)
+    image = layout_size(&m)
+    images = m.batch if m.bare else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
+    # Few tiles: their pieces are shared out as well, though each part then turns y anew; if need be, tiles are smaller.
+    parts = 1
+    if threads > 1:
+        m.tiles = min(m.vectors, max(m.tiles, divide(wanted, m.groups * p.count)))
+        parts = min(p.count, divide(wanted, m.groups * m.tiles))
     dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = empty((images * g.groups * p.size + COLUMNS,), dtype)
-    cdef real[::1] sums = empty((blocks * p.units * p.unit * COLUMNS,), dtype)
-    cdef real[::1] panels = empty((threads * TERMS * COLUMNS,), dtype)
-    cdef Py_ssize_t[::1] offset = np.empty(p.places, np.intp)
-    cdef Py_ssize_t[::1] count = np.arange(TERMS, dtype=np.intp)
-    cdef Py_ssize_t[::1] panel_offset = np.arange(0, TERMS * COLUMNS, COLUMNS, np.intp)
-    for i in range(p.places):
-        offset[i] = (i // g.out_width * g.row_stride * p.width + i % g.out_width * g.column_stride) * g.channels
-    memset(&laid[images * g.groups * p.size], 0, COLUMNS * sizeof(real))
-    first = row = 0
-    while first < g.batch:
-        images = min(images, g.batch - first)
-        p.rows = min(band, g.out_height - row)
-        fit_band(g, &p)
-        for item in prange(images * g.groups * p.height, nogil=True, schedule="static", num_threads=threads):
-            n = item // p.height
-            lay_out_row(
-                g, &p, &x[first + n // g.groups, n % g.groups * g.channels, 0, 0], row * g.row_stride + item % p.height,
-                &laid[item * p.width * g.channels], set,
+    cdef real[::1] laid = empty((1 if m.bare else images * image,), dtype)
+    cdef real[::1] sums = empty((m.groups * terms * m.room,), dtype)
+    cdef real[::1] turned = empty((threads * TERMS * m.unit,), dtype)
+    cdef const real *layout = &laid[0]
+    while first < m.batch:
+        images = min(images, m.batch - first)
+        if m.bare:
+            layout = &x[first, 0, 0, 0]
+        for item in prange(
+            0 if m.bare else images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
+        ):
+            lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane])
+        for item in prange(m.groups * m.tiles * parts, nogil=True, schedule="dynamic", num_threads=threads):
+            part = item % parts
+            unit = item // parts
+            add_products(
+                &m, &p, layout, &y[first, 0, 0, 0], images, unit // m.tiles, unit % m.tiles, part * p.count // parts,
+                (part + 1) * p.count // parts, &sums[0], &turned[threadid() * TERMS * m.unit], first == 0,
             )
-        for item in prange(blocks * parts, nogil=True, schedule="dynamic", num_threads=threads):
-            block = item // parts
-            for i in range(images):
-                n = block // (p.runs * p.blocks)
-                add_products(
-                    g, &p, &laid[(i * g.groups + n) * p.size], &y[first + i, n * g.out_channels, row, 0], &offset[0],
-                    &count[0], &panel_offset[0], &panels[threadid() * TERMS * COLUMNS],
-                    &sums[block * p.units * p.unit * COLUMNS],
-                    block % (p.runs * p.blocks), item % parts * p.units // parts,
-                    (item % parts + 1) * p.units // parts, first + i + row == 0, set,
-                )
-        row += p.rows
-        if row == g.out_height:
-            first += images
-            row = 0
-    for item in prange(g.groups * g.out_channels, nogil=True, schedule="static", num_threads=threads):
-        finish(
-            g, &p, &sums[item // g.out_channels * p.runs * p.blocks * p.units * p.unit * COLUMNS],
-            item % g.out_channels, &w[item, 0, 0, 0],
+        first += images
+    for item in prange(m.groups * m.vectors, nogil=True, schedule="static", num_threads=threads):
+        unit = item % m.vectors * m.lanes
+        transpose(
+            set, &w[item // m.vectors * m.outs + unit, 0, 0, 0], terms,
+            &sums[item // m.vectors * terms * m.room + unit], m.room, terms, min(m.lanes, m.outs - unit),
         )
     return 0
 
+
+# --- places in lanes -----------------------------------------------------------------------------------------
 
 cdef void add_dots(
     const Correlation *m, const real *layout, const real *y, real *sums, Py_ssize_t image, Py_ssize_t out,
