@@ -31,6 +31,9 @@ from minigrad_ext.layout cimport (
     LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, divide, first_out, forward, lay_out, layout_size, table_size,
 )
 
+cdef enum:
+    MANY = 16              # pieces, for which it takes little to turn y once more
+
 
 cdef struct Pieces:       # of what an out meets in one group, its channels and taps: the rows of a tile
     bint taps             # whether these are taps, the channel and u being the same, or channels under one tap
@@ -136,7 +139,7 @@ cdef int broad_weight_grad(
     cdef Correlation m
     cdef Pieces p
     cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
-    cdef Py_ssize_t images, image, first = 0, item, parts, part, unit, terms, wanted = 2 * threads
+    cdef Py_ssize_t images, image, first = 0, item, parts = 1, part, unit, terms
     forward(g, &m, &table[0], set, lanes(set, &w[0, 0, 0, 0]))
     terms = count_terms(&m)
     p.taps = m.channels < m.columns
@@ -144,11 +147,12 @@ cdef int broad_weight_grad(
     p.count = p.cuts * (m.channels * m.rows if p.taps else m.rows * m.columns)
     image = layout_size(&m)
     images = m.batch if m.bare else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
-    # Few tiles: their pieces are shared out as well, though each part then turns y anew; if need be, tiles are smaller.
-    parts = 1
+    # Few tiles: their pieces are shared out as well, though each part then turns y anew, which pays for MANY pieces in
+    # any case, so that threads need not wait for each other; if pieces are few, tiles are smaller.
     if threads > 1:
-        m.tiles = min(m.vectors, max(m.tiles, divide(wanted, m.groups * p.count)))
-        parts = min(p.count, divide(wanted, m.groups * m.tiles))
+        m.tiles = min(m.vectors, max(m.tiles, divide(threads, m.groups * p.count)))
+        parts = min(divide(2 * threads, m.groups * m.tiles), p.count // MANY)
+        parts = min(p.count, max(parts, divide(threads, m.groups * m.tiles)))
     dtype = np.dtype(np.float32 if real is float else np.float64)
     cdef real[::1] laid = empty((1 if m.bare else images * image,), dtype)
     cdef real[::1] sums = empty((m.groups * terms * m.room,), dtype)
