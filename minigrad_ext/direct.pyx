@@ -253,10 +253,8 @@ cdef int outs_in_lanes(
     cdef Py_ssize_t places = max(LEAST, min(PANEL, divide(rows * m.grid_width, panels)))
     cdef Cut c = cut_panels(m, rows, places, m.groups * parts, threads)
     cdef real[::1] scratch = empty((threads * private,), type_of(packed))
-    for item in prange(
-        c.down * c.across * m.groups * parts, nogil=True, schedule="dynamic", num_threads=threads,
-        chunksize=max(1, c.down * c.across * m.groups * parts // (16 * threads)),
-    ):
+    # Guided: the first half goes to one thread, mostly the same one, and what it wrote last time may be in its caches.
+    for item in prange(c.down * c.across * m.groups * parts, nogil=True, schedule="guided", num_threads=threads):
         one_panel(
             m, panel_of(m, &c, rows, parts, item), layout, packed, out, &offset[0],
             &scratch[threadid() * private] + m.lanes * PITCH, &scratch[threadid() * private],

@@ -392,7 +392,7 @@ def conv2d_weight_grad(
     while start < m.tiles:
         stop = min(m.tiles, start + chunk)
         blocks = (stop - start + 15) // 16
-        for item in prange(g.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
+        for item in prange(g.groups * blocks, nogil=True, schedule="guided", num_threads=threads):
             group = item // blocks
             first = item % blocks * 16
             chunk_of_tiles(&m, group, start + first, min(stop, start + first + 16),
@@ -400,7 +400,7 @@ def conv2d_weight_grad(
         first = 0
         while first < g.out_channels:
             last = min(g.out_channels, first + outputs)
-            for item in prange(g.groups * POINTS, nogil=True, schedule="dynamic", num_threads=threads):
+            for item in prange(g.groups * POINTS, nogil=True, schedule="guided", num_threads=threads):
                 group = item // POINTS
                 point = item % POINTS
                 multiply_u_v(set, u.start + group * u.group + point * u.plane + first, u.row, last - first,
