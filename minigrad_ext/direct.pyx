@@ -445,9 +445,11 @@ cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, r
 
 # --- the two maps that are correlations ----------------------------------------------------------------------
 
-cdef inline Py_ssize_t lanes_for(Py_ssize_t outs, Py_ssize_t lanes) noexcept nogil:
-    """The lanes if outs are to be in them: if a quarter of them, at most, would stay empty."""
-    return lanes if 3 * divide(outs, lanes) * lanes <= 4 * outs else 0
+cdef inline Py_ssize_t lanes_for(Py_ssize_t outs, Py_ssize_t lanes, int set) noexcept nogil:
+    """The lanes if outs are to be in them: if a quarter of them, at most, would stay empty, and a tile has sums enough
+    that none waits for the one before."""
+    cdef Py_ssize_t vectors = divide(outs, lanes)
+    return lanes if 3 * vectors * lanes <= 4 * outs and vectors * tile_rows(set) >= 8 else 0
 
 
 def conv2d(
@@ -457,7 +459,7 @@ def conv2d(
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
-    forward(&g, &m, &table[0], set, lanes_for(g.out_channels, lanes(set, &w[0, 0, 0, 0])))
+    forward(&g, &m, &table[0], set, lanes_for(g.out_channels, lanes(set, &w[0, 0, 0, 0]), set))
     return correlate(&m, 1, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
@@ -474,7 +476,7 @@ def conv2d_input_grad(
     for kind in range(rows * columns):
         of_kind(
             &g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set,
-            lanes_for(g.channels, lanes(set, &w[0, 0, 0, 0])),
+            lanes_for(g.channels, lanes(set, &w[0, 0, 0, 0]), set),
         )
     return correlate(
         <Correlation *>&kinds[0, 0], rows * columns, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads)
