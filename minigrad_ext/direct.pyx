@@ -52,8 +52,7 @@ from minigrad_ext.layout cimport (
 )
 
 cdef enum:
-    PANEL = 256            # places of a panel where outs are in lanes, at most, and
-    MOST = 256             # outs that are done with it together: their sums should stay in the second-level cache
+    PANEL = 256            # places of a panel where outs are in lanes, at most
     PITCH = 272            # from row to row of sums on their way to the result
     LEAST = 24             # places of a panel that is cut so that all threads have one
     STRIPE = 24 * 1024     # bytes of what places see, in lanes, that weights pass over together
@@ -151,34 +150,35 @@ cdef inline void write_out(
 
 cdef struct Panel:
     Py_ssize_t row, rows, j, columns  # of places, the rows of all images being numbered
-    Py_ssize_t group, tile, last_tile
+    Py_ssize_t group, out, width      # of the outs of one tile
 
 
-cdef Cut cut_panels(const Correlation *m, Py_ssize_t rows, Py_ssize_t places, Py_ssize_t parts, int threads) noexcept nogil:
-    """Cuts rows of places into panels of so many places at most, each of which is work for `parts` threads: so that the
-    threads are done at the same time, as nearly as possible."""
+cdef Cut cut_panels(const Correlation *m, Py_ssize_t rows, int threads) noexcept nogil:
+    """Cuts rows of places into panels, and so that the threads are done at the same time, as nearly as possible."""
     cdef Cut c
-    cdef Py_ssize_t most = max(1, places // m.grid_width), tall, time, least = -1
-    c.columns = min(m.grid_width, divide(places, LANES) * LANES)
+    cdef Py_ssize_t tiles = m.groups * m.tiles, least = -1, most, tall, time
+    # If there are few tiles of outs, it takes more panels for all threads to have work.
+    most = divide(rows * m.grid_width * tiles, 4 * threads if threads > 1 else 1)
+    most = max(LEAST, min(PANEL, most))
+    c.columns = min(m.grid_width, divide(most, LANES) * LANES)
     c.across = divide(m.grid_width, c.columns)
-    for tall in range(most, most // 2, -1):
-        time = divide(divide(rows, tall) * c.across * parts, threads) * tall
+    most = min(rows, max(1, most // m.grid_width))
+    for tall in range(most, max(1, most // 2) - 1, -1):
+        time = divide(divide(rows, tall) * c.across * tiles, threads) * tall
         if time < least or least < 0:
             least, c.rows = time, tall
     c.down = divide(rows, c.rows)
     return c
 
 
-cdef inline Panel panel_of(
-    const Correlation *m, const Cut *c, Py_ssize_t rows, Py_ssize_t parts, Py_ssize_t item
-) noexcept nogil:
-    """The item-th panel, for some of the outs, those of each group being divided into `parts`."""
+cdef inline Panel panel_of(const Correlation *m, const Cut *c, Py_ssize_t rows, Py_ssize_t item) noexcept nogil:
+    """The item-th panel, with each tile of outs in turn."""
     cdef Panel p
-    cdef Py_ssize_t part = item % parts
-    item //= parts
-    p.group = item % m.groups
+    cdef Py_ssize_t tile = item % m.tiles
+    item //= m.tiles
+    p.group, p.out = item % m.groups, first_out(m, tile)
+    p.width = first_out(m, tile + 1) - p.out
     item //= m.groups
-    p.tile, p.last_tile = part * m.tiles // parts, (part + 1) * m.tiles // parts
     p.row, p.j = item // c.across * c.rows, item % c.across * c.columns
     p.rows, p.columns = min(c.rows, rows - p.row), min(c.columns, m.grid_width - p.j)
     return p
@@ -188,39 +188,34 @@ cdef void one_panel(
     const Correlation *m, Panel p, const real *layout, const real *packed, real *out, const Py_ssize_t *offset,
     real *sums, real *turned,
 ) noexcept nogil:
-    """The result at some places, for some tiles of outs."""
-    cdef Py_ssize_t start = first_out(m, p.tile), pitch = first_out(m, p.last_tile) - start
-    cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set))
-    cdef Py_ssize_t block, done, size, unit, width, k, r, a
+    """The result at some places, for one tile of outs."""
+    cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set)), block, done, size, k, r, a
     cdef Py_ssize_t[TERMS] step
     cdef const real *x
-    cdef const real *w
+    packed += (p.group * m.room + p.out) * terms
+    for k in range(min(TERMS, terms)):
+        step[k] = k * p.width
     for block in range(divide(terms, TERMS)):
         done = block * TERMS
         size = min(TERMS, terms - done)
-        for unit in range(p.tile, p.last_tile):
-            width = first_out(m, unit + 1) - first_out(m, unit)
-            for k in range(size):
-                step[k] = k * width
-            w = packed + (p.group * m.room + first_out(m, unit)) * terms + done * width
-            for r in range(p.rows):
-                x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
-                x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
-                for k in range(pieces):
-                    a = k * p.columns // pieces
-                    tile(
-                        m.set, x + a * m.column_step, offset + done, m.column_step, w, step, size,
-                        sums + (r * p.columns + a) * pitch + first_out(m, unit) - start, pitch,
-                        (k + 1) * p.columns // pieces - a, width, done == 0,
-                    )
-    for k in range(divide(min(pitch, m.outs - start), m.lanes)):
-        write_panel(m, &p, start + k * m.lanes, sums + k * m.lanes, pitch, out, turned)
+        for r in range(p.rows):
+            x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
+            x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
+            for k in range(pieces):
+                a = k * p.columns // pieces
+                tile(
+                    m.set, x + a * m.column_step, offset + done, m.column_step, packed + done * p.width, step, size,
+                    sums + (r * p.columns + a) * p.width, p.width, (k + 1) * p.columns // pieces - a, p.width,
+                    done == 0,
+                )
+    for k in range(divide(min(p.width, m.outs - p.out), m.lanes)):
+        write_panel(m, &p, p.out + k * m.lanes, sums + k * m.lanes, out, turned)
 
 
 cdef void write_panel(
-    const Correlation *m, const Panel *p, Py_ssize_t first, const real *sums, Py_ssize_t pitch, real *out, real *turned
+    const Correlation *m, const Panel *p, Py_ssize_t first, const real *sums, real *out, real *turned
 ) noexcept nogil:
-    """A vector of outs from the sums of a panel, an array (places, pitch), to the result."""
+    """A vector of outs from the sums of a panel, an array (places, width), to the result."""
     cdef Py_ssize_t outs = min(m.lanes, m.outs - first), r = 0, rows = 1, i, places
     cdef bint side_by_side = m.out_column == 1 and m.out_row == p.columns  # rows are, in the result
     cdef real *to
@@ -231,10 +226,11 @@ cdef void write_panel(
         places = rows * p.columns
         to = place(m, out, (p.row + r) // m.grid_height, p.group * m.outs + first, i, p.j)
         if m.out_column == 1 and places % LANES == 0 and outs == m.lanes:
-            transpose(m.set, to, m.out_plane, sums + r * p.columns * pitch, pitch, places, outs)
+            transpose(m.set, to, m.out_plane, sums, p.width, places, outs)
         else:  # whole vectors, more than there is room for
-            transpose(m.set, turned, PITCH, sums + r * p.columns * pitch, pitch, divide(places, LANES) * LANES, m.lanes)
+            transpose(m.set, turned, PITCH, sums, p.width, divide(places, LANES) * LANES, m.lanes)
             write_out(m, turned, PITCH, outs, places, to, m.out_plane)
+        sums += places * p.width
         r += rows
 
 
@@ -243,20 +239,15 @@ cdef int outs_in_lanes(
     const Py_ssize_t[::1] offset, int threads,
 ) except -1:
     """The result for images that are laid out."""
-    cdef Py_ssize_t rows = images * m.grid_height, wanted = 4 * threads if threads > 1 else 1, panels, item
-    cdef Py_ssize_t private = (PANEL + LANES) * min(m.room, MOST + m.unit) + m.lanes * PITCH
-    # Panels may not be enough for all threads. To share out the outs as well costs nothing, but if they are few the
-    # panels must be smaller.
-    panels = divide(rows * m.grid_width, PANEL)
-    cdef Py_ssize_t parts = min(m.tiles, max(divide(m.room, MOST), divide(wanted, m.groups * panels)))
-    panels = max(panels, divide(wanted, m.groups * parts))
-    cdef Py_ssize_t places = max(LEAST, min(PANEL, divide(rows * m.grid_width, panels)))
-    cdef Cut c = cut_panels(m, rows, places, m.groups * parts, threads)
+    cdef Py_ssize_t rows = images * m.grid_height, private = (PANEL + LANES) * m.unit + m.lanes * PITCH, item
+    cdef Cut c = cut_panels(m, rows, threads)
     cdef real[::1] scratch = empty((threads * private,), type_of(packed))
     # Guided: the first half goes to one thread, mostly the same one, and what it wrote last time may be in its caches.
-    for item in prange(c.down * c.across * m.groups * parts, nogil=True, schedule="guided", num_threads=threads):
+    for item in prange(
+        c.down * c.across * m.groups * m.tiles, nogil=True, schedule="guided", num_threads=threads
+    ):
         one_panel(
-            m, panel_of(m, &c, rows, parts, item), layout, packed, out, &offset[0],
+            m, panel_of(m, &c, rows, item), layout, packed, out, &offset[0],
             &scratch[threadid() * private] + m.lanes * PITCH, &scratch[threadid() * private],
         )
     return 0
