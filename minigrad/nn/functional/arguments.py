@@ -20,6 +20,8 @@ def single(name: str, argument: str, value: IntOrPair) -> int:
 
 def pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
+    if type(value) is int:
+        return value, value
     if type(value) is tuple and list(map(type, value)) == [int, int]:  # as layers have it
         return value
     try:
