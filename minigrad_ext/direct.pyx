@@ -72,6 +72,13 @@ cdef inline Py_ssize_t packed_size(const Correlation *m) noexcept nogil:
     return m.groups * m.room * count_terms(m)
 
 
+cdef inline const real *weights_of(const Correlation *m, const real *w, const real *packed) noexcept nogil:
+    """What tiles read: w itself, or the part of `packed` for this kind of places."""
+    if m.packed:
+        return packed + m.weights_before
+    return w
+
+
 cdef void pack_weights(
     const Correlation *m, const Py_ssize_t[::1] kinds, const real *w, Py_ssize_t first, Py_ssize_t last, real *packed,
 ) noexcept nogil:
@@ -162,7 +169,7 @@ cdef Cut cut_panels(const Correlation *m, Py_ssize_t rows, int threads) noexcept
     most = max(LEAST, min(PANEL, most))
     c.columns = min(m.grid_width, divide(most, LANES) * LANES)
     c.across = divide(m.grid_width, c.columns)
-    most = min(rows, max(1, most // m.grid_width))
+    c.rows = most = min(rows, max(1, most // m.grid_width))
     for tall in range(most, max(1, most // 2) - 1, -1):
         time = divide(divide(rows, tall) * c.across * tiles, threads) * tall
         if time < least or least < 0:
@@ -329,7 +336,7 @@ cdef int image_by_image(
                        chunksize=max(1, m.batch * m.groups // (16 * threads))):
         for k in range(kinds):
             one_image(
-                m + k, source, packed + m[k].weights_before if m[k].packed else w, out, item, &offset[0] + before[k],
+                m + k, source, weights_of(m + k, w, packed), out, item, &offset[0] + before[k],
                 &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK,
             )
     return 0
@@ -399,7 +406,7 @@ cdef bint correlate(
         image_by_image(m, kinds, size, terms, source, w, &packed[0], out, threads)
     else:
         for k in range(kinds):
-            kind_by_kind(m + k, source, &packed[m[k].weights_before] if m[k].packed else w, out, threads)
+            kind_by_kind(m + k, source, weights_of(m + k, w, &packed[0]), out, threads)
     return all_finite or not border
 
 

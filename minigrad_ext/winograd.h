@@ -237,16 +237,10 @@ INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptr
         const ptrdiff_t left = (columns + LANES - 1) / LANES, width = left < vectors ? left : vectors;
         for (ptrdiff_t k = 0; k == 0 || k < terms; k += TERMS) {
             const ptrdiff_t some = terms - k < TERMS ? terms - k : TERMS;
-            ptrdiff_t r = 0;
-#define BLOCK(rows, vectors) NAME(block)(w + k * w_term + r * w_row, w_offset, w_row, x + k * x_term, x_offset, some, \
-                                         out + r * out_row, out_row, fresh && k == 0, rows, vectors)
-#define BLOCKS(rows) (width > 2 ? BLOCK(rows, 3) : width > 1 ? BLOCK(rows, 2) : BLOCK(rows, 1))
-            for (; r + ROWS <= rows; r += ROWS) BLOCKS(ROWS);
-            if (ROWS > 4 && r + 4 <= rows) { BLOCKS(4); r += 4; }
-            if (r + 2 <= rows) { BLOCKS(2); r += 2; }
-            if (r < rows) BLOCKS(1);
-#undef BLOCK
-#undef BLOCKS
+            for (ptrdiff_t r = 0; r < rows; r += ROWS)
+                NAME(tile)(w + k * w_term + r * w_row, w_offset, w_row, x + k * x_term, x_offset, some,
+                           out + r * out_row, out_row, rows - r < ROWS ? rows - r : ROWS, width * LANES,
+                           fresh && k == 0);
         }
     }
 }

@@ -245,7 +245,7 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
     cdef Array v, s
     blocks = (m.tiles + TILES - 1) // TILES
     blocks = (blocks + threads - 1) // threads * threads   # as many for each thread
-    block = ((m.tiles + blocks - 1) // blocks + 7) // 8 * 8
+    block = (m.tiles + blocks - 1) // blocks
     blocks = (m.tiles + block - 1) // block
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
