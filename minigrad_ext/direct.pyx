@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The second rung: convolution as a product of small packed matrices, with the tile kernel (tile.h) at its heart.
+"""The second rung: convolution as a product of matrices that never exist, with the tile kernel (tile.h) at its heart.
 
 conv2d and conv2d_input_grad are one map, a *correlation* of some source image with some taps (u, v):
 
@@ -9,15 +9,17 @@ For conv2d the source is x, and the taps are those of the kernel. For the input 
 1, and a tap that reached forward reaches back: that is the "rotated kernel". If the convolution has a stride s, the
 rows (and columns) of x fall into s kinds, by h mod s, which meet different taps: s * s correlations fill x in turn.
 
-*Layout.* First the source is copied with the border of zeros around it, and with the rows and columns that a stride
-skips between neighbours sorted into planes of their own. After that a tap is a distance in memory, and nothing asks for
-strides, dilations and borders any more. (The zeros behind a row serve as those before the next one, too.)
+*Layout.* First the source is copied with the border of zeros around it, unless there is none. After that a tap is a
+distance in memory, and nothing asks for dilations and borders any more. (The zeros behind a row serve as those before
+the next one, too.)
 
 *Tiles.* A tile is as many sums as there are registers for. Its columns, which are whole vectors, are output channels
 ("outs"): the weights are copied into the order in which tiles read them. Its rows are neighbouring places, whose pixels
-come one by one. So it does not matter how wide images are, nor how far apart a stride takes the pixels. Where there are
-few output channels, most lanes of a vector would stay empty; then places are the columns, output channels the rows, and
-what lies between the rows of an image is computed for nothing.
+come one by one, so it does not matter how wide images are, nor how far apart a stride takes the pixels.
+
+Where there are few output channels, most lanes of a vector would stay empty. Then places are the columns, and output
+channels the rows. In the layout, rows and columns that a stride skips between neighbours are sorted into planes of
+their own for that, and what lies between the rows of an image is computed for nothing.
 
 *Panels and blocks.* The places (n, i, j) of the result, images one after the other, are cut into panels of about PANEL,
 and the terms (c, u, v) into blocks of about TERMS. The weights of one block and one tile stay in the first-level cache
@@ -47,8 +49,8 @@ from libc.string cimport memset
 from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, divide, first_out, forward, lay_out, layout_size, point,
-    prepare, table_size,
+    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, divide, first_out, forward, lay_out,
+    layout_size, point, prepare, table_size,
 )
 
 cdef enum:

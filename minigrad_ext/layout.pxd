@@ -7,8 +7,8 @@ from minigrad_ext.geometry cimport Geometry, Run, meet
 from minigrad_ext.instructions cimport copy, pick, real, tile_rows, tile_vectors
 
 cdef enum:
-    COLUMNS = 48           # its columns, of which it does so many at a time
-    LANES = 16             # columns come in multiples of this
+    COLUMNS = 48           # of a tile, at most
+    LANES = 16             # of a vector, at most
     TERMS = 128            # of the sum, in a block
     WIDE = 384             # places of a panel, where these are in lanes
     SLACK = 64             # numbers behind a layout that tiles may read
@@ -37,15 +37,15 @@ cdef struct Correlation:
     Py_ssize_t *row_number                                # and of which kind the row of u
     Py_ssize_t *column_number                             # and the column of v is
     Py_ssize_t row_kinds, column_kinds
-    Py_ssize_t row_sort, column_sort                      # the stride by which kinds are sorted, and in the layout
-    Py_ssize_t row_step, column_step                      # of one kind the steps from place to place
+    Py_ssize_t row_sort, column_sort                      # the stride if rows are sorted by it, else 1
+    Py_ssize_t row_step, column_step                      # in the layout, from a place to the next one
     Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
     Py_ssize_t area, plane                                # of kinds, and of channels
     bint border                                           # taps see beyond the border
     bint bare                                             # the source itself serves as layout
-    Py_ssize_t lanes, vectors                             # the lanes of a vector, if outs are in them, else 0; vectors
-    Py_ssize_t unit, tiles                                # outs in a tile, at most; such units of outs, per group
-    Py_ssize_t room                                       # for outs of a group: whole vectors, or units
+    Py_ssize_t lanes, vectors                             # outs in a vector, or 0: places are in lanes; vectors of outs
+    Py_ssize_t unit, tiles                                # outs in a tile, at most; tiles for the outs of a group
+    Py_ssize_t room                                       # for the outs of a group, in whole vectors or tiles
     bint in_order                                         # terms are neighbours in w
     bint packed                                           # tiles read a copy of w, not w itself
     Py_ssize_t weights_before                             # in the copy, of the kinds of places before this one

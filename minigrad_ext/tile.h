@@ -307,7 +307,8 @@ static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, 
 #if defined(SINGLE) && defined(__GNUC__)
     for (ptrdiff_t a = 0; a < rows; a += LANES)
         for (ptrdiff_t j = 0; j < columns; j += LANES) {
-            const ptrdiff_t height = rows - a < LANES ? rows - a : LANES, width = columns - j < LANES ? columns - j : LANES;
+            const ptrdiff_t height = rows - a < LANES ? rows - a : LANES;
+            const ptrdiff_t width = columns - j < LANES ? columns - j : LANES;
             REAL *to = out + j * out_row + a;
             const REAL *from = x + a * x_row + j;
             if (height == LANES && width == LANES)

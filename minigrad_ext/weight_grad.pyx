@@ -28,7 +28,8 @@ from libc.string cimport memcpy, memset
 from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, divide, first_out, forward, lay_out, layout_size, table_size,
+    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, divide, first_out, forward, lay_out, layout_size,
+    table_size,
 )
 
 cdef enum:
