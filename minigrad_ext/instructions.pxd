@@ -48,8 +48,8 @@ cdef inline Py_ssize_t lanes(int set, const real *numbers) noexcept nogil:
 
 
 cdef inline void tile(
-    int set, const real *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const real *x,
-    const Py_ssize_t *x_offset, Py_ssize_t terms, real *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh,
+    int set, const real *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const real *x, const Py_ssize_t *x_offset,
+    Py_ssize_t terms, real *out, Py_ssize_t out_row, Py_ssize_t rows, Py_ssize_t columns, bint fresh,
 ) noexcept nogil:
     if real is float:
         tile_float(set, w, w_offset, w_row, x, x_offset, terms, out, out_row, rows, columns, fresh)
