@@ -57,7 +57,8 @@ cdef enum:
     PANEL = 256            # places of a panel where outs are in lanes, at most
     PITCH = 272            # from row to row of sums on their way to the result
     LEAST = 24             # places of a panel that is cut so that all threads have one
-    STRIPE = 24 * 1024     # bytes of what places see, in lanes, that weights pass over together
+    NEAR = 24 * 1024       # bytes in lanes, of weights or pixels, that the other side passes over: in the nearest cache
+    LONGEST = 256          # terms of a block of weights: of longer sums the errors grow
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
 
 
@@ -199,14 +200,15 @@ cdef void one_panel(
 ) noexcept nogil:
     """The result at some places, for one tile of outs."""
     cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set)), block, done, size, k, r, a
-    cdef Py_ssize_t[TERMS] step
+    cdef Py_ssize_t most = min(<Py_ssize_t>LONGEST, NEAR // (<Py_ssize_t>sizeof(real) * p.width))
+    cdef Py_ssize_t[LONGEST] step
     cdef const real *x
     packed += (p.group * m.room + p.out) * terms
-    for k in range(min(TERMS, terms)):
+    for k in range(min(most, terms)):
         step[k] = k * p.width
-    for block in range(divide(terms, TERMS)):
-        done = block * TERMS
-        size = min(TERMS, terms - done)
+    for block in range(divide(terms, most)):
+        done = block * most
+        size = min(most, terms - done)
         for r in range(p.rows):
             x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
             x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
@@ -285,7 +287,7 @@ cdef void wide_panel(
         done = block * TERMS
         size = min(TERMS, terms - done)
         # So many columns stay in the first-level cache while all tiles pass over them.
-        stripe = max(COLUMNS // 2, STRIPE // (<Py_ssize_t>sizeof(real) * size) // COLUMNS * COLUMNS)
+        stripe = max(COLUMNS // 2, NEAR // (<Py_ssize_t>sizeof(real) * size) // COLUMNS * COLUMNS)
         for part in range(divide(places, stripe)):
             q = part * stripe
             for u in range(m.tiles):
