@@ -33,9 +33,14 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #define STRING(text) #text
 
 #define REAL float
+#define SIZE 4
 #define SINGLE
 #define NAME(f) f##_float_baseline
+#ifdef __GNUC__
 #define BYTES 16
+#else
+#define BYTES SIZE
+#endif
 #ifdef __aarch64__
 #define ROWS 8
 #define VECTORS 3
@@ -45,12 +50,15 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #endif
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef SINGLE
 #define REAL double
+#define SIZE 8
 #define NAME(f) f##_double_baseline
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef BYTES
 #undef ROWS
@@ -63,16 +71,20 @@ BEGIN("avx2,fma")
 #define ROWS 6
 #define VECTORS 2
 #define REAL float
+#define SIZE 4
 #define SINGLE
 #define NAME(f) f##_float_avx2
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef SINGLE
 #define REAL double
+#define SIZE 8
 #define NAME(f) f##_double_avx2
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef BYTES
 #undef ROWS
@@ -84,16 +96,20 @@ BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #define ROWS 8
 #define VECTORS 3
 #define REAL float
+#define SIZE 4
 #define SINGLE
 #define NAME(f) f##_float_avx512
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef SINGLE
 #define REAL double
+#define SIZE 8
 #define NAME(f) f##_double_avx512
 #include "kernels.h"
 #undef REAL
+#undef SIZE
 #undef NAME
 #undef BYTES
 #undef ROWS
@@ -143,13 +159,20 @@ static inline int has_instructions(int set)
 #define transpose_float(set, ...) CHOOSE(transpose, float, set, __VA_ARGS__)
 #define transpose_double(set, ...) CHOOSE(transpose, double, set, __VA_ARGS__)
 #ifdef WINOGRAD
-#define transform_x(set, ...) CHOOSE(transform_x, float, set, __VA_ARGS__)
-#define transform_y(set, ...) CHOOSE(transform_y, float, set, __VA_ARGS__)
-#define transform_w(set, ...) CHOOSE(transform_w, float, set, __VA_ARGS__)
-#define finish_y(set, ...) CHOOSE(finish_y, float, set, __VA_ARGS__)
-#define finish_w(set, ...) CHOOSE(finish_w, float, set, __VA_ARGS__)
-#define multiply_v_u(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
-#define multiply_u_v(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
+#define transform_x_float(set, ...) CHOOSE(transform_x, float, set, __VA_ARGS__)
+#define transform_x_double(set, ...) CHOOSE(transform_x, double, set, __VA_ARGS__)
+#define transform_y_float(set, ...) CHOOSE(transform_y, float, set, __VA_ARGS__)
+#define transform_y_double(set, ...) CHOOSE(transform_y, double, set, __VA_ARGS__)
+#define transform_w_float(set, ...) CHOOSE(transform_w, float, set, __VA_ARGS__)
+#define transform_w_double(set, ...) CHOOSE(transform_w, double, set, __VA_ARGS__)
+#define finish_y_float(set, ...) CHOOSE(finish_y, float, set, __VA_ARGS__)
+#define finish_y_double(set, ...) CHOOSE(finish_y, double, set, __VA_ARGS__)
+#define finish_w_float(set, ...) CHOOSE(finish_w, float, set, __VA_ARGS__)
+#define finish_w_double(set, ...) CHOOSE(finish_w, double, set, __VA_ARGS__)
+#define multiply_v_u_float(set, ...) CHOOSE(multiply_v_u, float, set, __VA_ARGS__)
+#define multiply_v_u_double(set, ...) CHOOSE(multiply_v_u, double, set, __VA_ARGS__)
+#define multiply_u_v_float(set, ...) CHOOSE(multiply_u_v, float, set, __VA_ARGS__)
+#define multiply_u_v_double(set, ...) CHOOSE(multiply_u_v, double, set, __VA_ARGS__)
 #endif
 #ifdef PRODUCTS
 #define multiply_rows_float(set, ...) CHOOSE(multiply_rows, float, set, __VA_ARGS__)

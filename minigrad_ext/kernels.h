@@ -1,6 +1,6 @@
 /* The kernels that are compiled for each instruction set (instructions.h). */
 #include "tile.h"
-#if defined(WINOGRAD) && defined(SINGLE)
+#ifdef WINOGRAD
 #include "winograd.h"
 #endif
 #ifdef PRODUCTS

@@ -3,7 +3,8 @@
    instructions.h includes this file once for each instruction set and number type, which it names by the macros
 
        REAL       float or double
-       BYTES      the size of a vector register; LANES numbers fit into one
+       SIZE       its bytes
+       BYTES      those of a vector register; LANES numbers fit into one
        ROWS       the rows of a tile,
        VECTORS    and its columns, in vectors: as many as keep the sums in registers
        NAME(f)    the name of f for this instruction set and type
@@ -12,7 +13,7 @@
    other compilers a vector is one number, and everything stays right.
 */
 
-#define LANES ((ptrdiff_t)(BYTES / sizeof(REAL)))
+#define LANES ((ptrdiff_t)(BYTES / SIZE))
 
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
@@ -123,21 +124,28 @@ static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdi
 
 /* --- numbers change places ---------------------------------------------------------------------------------------- */
 
-#if defined(SINGLE) && defined(__GNUC__)
+#ifdef __GNUC__
 
-#if BYTES == 64
+/* f(j, s) for all lanes j of a vector. */
+#if BYTES / SIZE == 16
 #define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), \
                   f(8, s), f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
-#elif BYTES == 32
+#elif BYTES / SIZE == 8
 #define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
-#else
+#elif BYTES / SIZE == 4
 #define ALL(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#else
+#define ALL(f, s) f(0, s), f(1, s)
 #endif
 
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-typedef int NAME(places) __attribute__((vector_size(BYTES)));
+#if SIZE == 8
+typedef int64_t NAME(places) __attribute__((vector_size(BYTES)));
+#else
+typedef int32_t NAME(places) __attribute__((vector_size(BYTES)));
+#endif
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
 #endif
 
@@ -156,9 +164,9 @@ static inline void NAME(pick)(REAL *out, const REAL *x, ptrdiff_t stride, ptrdif
 static inline void NAME(put)(REAL *out, ptrdiff_t stride, const REAL *x, ptrdiff_t size)
 {
     ptrdiff_t j = 0;
-#if defined(SINGLE) && defined(__GNUC__)
-#define FIRST(i, s) ((i) & 1 ? BYTES / 4 + (i) : (i) / 2)
-#define LAST(i, s) ((i) & 1 ? BYTES / 4 + (i) : BYTES / 8 + (i) / 2)
+#ifdef __GNUC__
+#define FIRST(i, s) ((i) & 1 ? BYTES / SIZE + (i) : (i) / 2)
+#define LAST(i, s) ((i) & 1 ? BYTES / SIZE + (i) : BYTES / SIZE / 2 + (i) / 2)
     if (stride == 2)
         for (; j + LANES < size; j += LANES) {
             const VECTOR numbers = *(const VECTOR *)(x + j);
@@ -214,12 +222,12 @@ static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
 
 /* --- rows to columns ---------------------------------------------------------------------------------------------- */
 
-#if defined(SINGLE) && defined(__GNUC__)
+#ifdef __GNUC__
 
 /* In each pair of rows i, i + s the blocks of s numbers beside the diagonal change places: of two rows, one after the
    other in the mind of SHUFFLE, the first gets those that UPPER names, and the second those of LOWER. */
-#define UPPER(j, s) ((j) & (s) ? (j) - (s) + BYTES / 4 : (j))
-#define LOWER(j, s) ((j) & (s) ? (j) + BYTES / 4 : (j) + (s))
+#define UPPER(j, s) ((j) & (s) ? (j) - (s) + BYTES / SIZE : (j))
+#define LOWER(j, s) ((j) & (s) ? (j) + BYTES / SIZE : (j) + (s))
 #define EXCHANGE(s) \
     UNROLL for (int i = 0; i < LANES; i++) \
         if (!(i & s)) { \
@@ -232,11 +240,13 @@ static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
 INLINE void NAME(turn)(VECTOR *a)
 {
     EXCHANGE(1)
+#if BYTES / SIZE > 2
     EXCHANGE(2)
-#if BYTES > 16
+#endif
+#if BYTES / SIZE > 4
     EXCHANGE(4)
 #endif
-#if BYTES > 32
+#if BYTES / SIZE > 8
     EXCHANGE(8)
 #endif
 }
@@ -304,7 +314,7 @@ INLINE void NAME(turn)(VECTOR *a) { (void)a; }  /* of 1 x 1 */
 static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t rows,
                             ptrdiff_t columns)
 {
-#if defined(SINGLE) && defined(__GNUC__)
+#ifdef __GNUC__
     for (ptrdiff_t a = 0; a < rows; a += LANES)
         for (ptrdiff_t j = 0; j < columns; j += LANES) {
             const ptrdiff_t height = rows - a < LANES ? rows - a : LANES;

@@ -1,6 +1,6 @@
-/* Winograd's transforms for one instruction set (instructions.h), float only; winograd.pyx explains the idea and has
-   the loops around them. All here works on LANES channels at once: numbers of one pixel, or one tap,
-   that lie side by side. */
+/* Winograd's transforms for one instruction set and number type (instructions.h); winograd.pyx explains the idea and has
+   the loops around them. All here works on LANES channels at once: numbers of one pixel, or one tap, that lie side by
+   side. */
 
 #ifdef __GNUC__
 #define ALIGNED __attribute__((aligned(64)))
@@ -12,8 +12,8 @@
 
 /* --- one dimension: the polynomials at 0, P, -P, Q, -Q and infinity ----------------------------------------------- */
 
-#define P 0.75f  /* powers of these are exact, and errors half of those with the usual 1 and 2 */
-#define Q 1.5f
+#define P ((REAL)0.75)  /* powers of these are exact, and errors half of those with the usual 1 and 2 */
+#define Q ((REAL)1.5)
 #define G_0 (1 / (P * P * Q * Q))
 #define G_P (1 / (2 * P * P * (P * P - Q * Q)))
 #define G_Q (1 / (2 * Q * Q * (Q * Q - P * P)))

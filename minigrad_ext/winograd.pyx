@@ -59,33 +59,16 @@ import numpy as np
 
 from cython.parallel cimport prange, threadid
 
-from minigrad_ext.geometry cimport Geometry, settle, team
 from minigrad_ext.pool import empty
 
 cdef extern from *:
     "#define WINOGRAD"
 
-cdef extern from "instructions.h" nogil:
-    const Py_ssize_t SEGMENT, TERMS
-    Py_ssize_t lanes_float(int set)
-    Py_ssize_t tile_vectors(int set)
-    void transform_x(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
-                     Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
-                     Py_ssize_t out_tile, Py_ssize_t out_plane)
-    void transform_y(int set, const float *y, const float *end, Py_ssize_t height, Py_ssize_t width,
-                     Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
-                     Py_ssize_t out_tile, Py_ssize_t out_plane)
-    int finish_y(int set, const float *s, Py_ssize_t s_tile, Py_ssize_t s_plane, float *y, Py_ssize_t height,
-                 Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles)
-    void transform_w(int set, const float *w, const float *end, Py_ssize_t distance, Py_ssize_t kernels, bint turned,
-                     float *out, Py_ssize_t out_plane)
-    int finish_w(int set, const float *s, Py_ssize_t s_plane, float *w, Py_ssize_t kernels)
-    void multiply_v_u(int set, const float *v, Py_ssize_t v_row, Py_ssize_t tiles, const float *u, Py_ssize_t vectors,
-                      Py_ssize_t outputs, float *s, Py_ssize_t s_row, Py_ssize_t channels)
-    void multiply_u_v(int set, const float *u, Py_ssize_t u_row, Py_ssize_t outputs, const float *v, Py_ssize_t v_row,
-                      Py_ssize_t vectors, Py_ssize_t channels, float *s, Py_ssize_t s_row, Py_ssize_t tiles, bint fresh)
-
-FLOAT = np.dtype(np.float32)
+from minigrad_ext.geometry cimport Geometry, settle, team
+from minigrad_ext.instructions cimport lanes, real, tile_vectors
+from minigrad_ext.transforms cimport (
+    SEGMENT, TERMS, finish_w, finish_y, multiply_u_v, multiply_v_u, transform_w, transform_x, transform_y
+)
 
 cdef enum:
     POINTS = 36
@@ -96,14 +79,13 @@ cdef enum:
 # --- sizes ---------------------------------------------------------------------------------------------------
 
 cdef struct Images:  # an array (batch, groups * channels, height, width)
-    const float *start
-    const float *end
+    const void *start   # of numbers of the type that the functions below are for
+    const void *end
     Py_ssize_t channels, height, width
     Py_ssize_t top, left   # padding: tile (i, j) begins at pixel (4 * i - top, 4 * j - left)
 
 cdef struct Array:  # (POINTS, rows, columns) for each group; rows and planes do not fall upon each other in the cache
     Py_ssize_t row, plane, group   # distances
-    float *start
 
 cdef struct Map:
     Images x, y
@@ -121,22 +103,23 @@ cdef Array array(const Map *m, Py_ssize_t rows, Py_ssize_t columns) noexcept:
     cdef Array a
     a.row = odd(columns, m.lanes)
     a.plane = odd(rows * a.row, m.lanes)
-    a.group, a.start = POINTS * a.plane, NULL
+    a.group = POINTS * a.plane
     return a
 
 
 def applies(geometry, dtype) -> bool:
-    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels, float32."""
+    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels."""
     return (
-        geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and geometry.dilation == (1, 1) and dtype == FLOAT
+        geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and geometry.dilation == (1, 1)
+        and np.dtype(dtype) in (np.float32, np.float64)
     )
 
 
-cdef Map settle_map(const Geometry *g, geometry, int set) except *:
+cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) except *:
     cdef Map m
-    if not applies(geometry, FLOAT):
+    if not applies(geometry, np.float32):
         raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and dilation 1, which {geometry} has not.")
-    m.set, m.groups, m.lanes = set, g.groups, lanes_float(set)
+    m.set, m.groups, m.lanes = set, g.groups, lanes
     m.x.channels, m.x.height, m.x.width = g.channels, g.height, g.width
     m.y.channels, m.y.height, m.y.width = g.out_channels, g.out_height, g.out_width
     m.x.top, m.x.left, m.y.top, m.y.left = g.row_padding, g.column_padding, 0, 0
@@ -166,54 +149,58 @@ cdef inline Segment segment(const Map *m, Py_ssize_t first, Py_ssize_t last) noe
     return s
 
 
+cdef inline type_of(const real *numbers):
+    return np.dtype(np.float32 if real is float else np.float64)
+
+
 # --- all tiles, all channels ---------------------------------------------------------------------------------
 
 cdef void transform_images(
-    const Map *m, const Images *a, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, float *out, const Array *v
+    const Map *m, const Images *a, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, real *out, const Array *v
 ) noexcept nogil:
     """out[s, t - first, c] for the tiles first <= t < last, of x or of y."""
     cdef Py_ssize_t c = 0, t, channels
-    cdef const float *start
+    cdef const real *start
     cdef Segment s
     while c < a.channels:
         t = first
         while t < last:
             s = segment(m, t, last)
-            start = a.start + ((s.n * m.groups + group) * a.channels + c) * a.height * a.width
+            start = <const real *>a.start + ((s.n * m.groups + group) * a.channels + c) * a.height * a.width
             channels = min(m.lanes, a.channels - c)
             if a == &m.x:
-                transform_x(m.set, start, a.end, a.height, a.width, channels, s.row - a.top, s.column - a.left, s.tiles,
+                transform_x(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top, s.column - a.left, s.tiles,
                             out + (t - first) * v.row + c, v.row, v.plane)
             else:
-                transform_y(m.set, start, a.end, a.height, a.width, channels, s.row, s.column, s.tiles,
+                transform_y(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row, s.column, s.tiles,
                             out + (t - first) * v.row + c, v.row, v.plane)
             t += s.tiles
         c += m.lanes
 
 
 cdef struct Weights:
-    const float *start
-    const float *end
+    const void *start
+    const void *end
     Py_ssize_t group, output, channel   # distances
     bint turned
 
 
 cdef void transform_weights(
-    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, float *out, Py_ssize_t plane
+    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, real *out, Py_ssize_t plane
 ) noexcept nogil:
     """out[s, c, o] for the output channels o of a panel."""
     cdef Py_ssize_t c, o, first = panel * m.panel, last = min(m.y.channels, first + m.panel)
     for c in range(m.x.channels):
         o = first
         while o < last:
-            transform_w(m.set, w.start + group * w.group + o * w.output + c * w.channel, w.end, w.output,
-                        min(m.lanes, last - o), w.turned, out + c * m.panel + o - first, plane)
+            transform_w(m.set, <const real *>w.start + group * w.group + o * w.output + c * w.channel,
+                        <const real *>w.end, w.output, min(m.lanes, last - o), w.turned, out + c * m.panel + o - first, plane)
             o += m.lanes
 
 
 cdef bint multiply(
-    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const float *v, const Array *v_array,
-    Py_ssize_t start, Py_ssize_t stop, const float *u, Py_ssize_t u_plane, float *sums, const Array *s_array,
+    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const real *v, const Array *v_array,
+    Py_ssize_t start, Py_ssize_t stop, const real *u, Py_ssize_t u_plane, real *sums, const Array *s_array,
 ) noexcept nogil:
     """Tiles first ... last - 1 of the channels start ... stop - 1 of y. Returns whether a number is not finite."""
     cdef Py_ssize_t o = start, s, t
@@ -228,7 +215,7 @@ cdef bint multiply(
             part = segment(m, t, last)
             not_finite |= finish_y(
                 m.set, sums + (t - first) * s_array.row + o - start, s_array.row, s_array.plane,
-                <float *>m.y.start + ((part.n * m.groups + group) * m.y.channels + o) * m.y.height * m.y.width,
+                <real *>m.y.start + ((part.n * m.groups + group) * m.y.channels + o) * m.y.height * m.y.width,
                 m.y.height, m.y.width, min(m.lanes, stop - o), part.row, part.column, part.tiles,
             )
             t += part.tiles
@@ -238,7 +225,7 @@ cdef bint multiply(
 
 # --- y = A^T [(G w G^T) . (B^T x B)] A -----------------------------------------------------------------------
 
-cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
+cdef bint tiles_in_turn(Map *m, const Weights *w, const real *weights, int threads) except *:
     """First U, then blocks of tiles."""
     cdef Py_ssize_t item, blocks, block, private, plane = odd(m.panels * m.panel * m.x.channels, m.lanes)
     cdef bint not_finite = False
@@ -249,10 +236,10 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
     blocks = (m.tiles + block - 1) // block
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
-    cdef float[::1] shared = empty((m.groups * POINTS * plane,), FLOAT)
-    cdef float[::1] scratch = empty((threads * private,), FLOAT)
-    cdef float *u = &shared[0]
-    cdef float *mine = &scratch[0]
+    cdef real[::1] shared = empty((m.groups * POINTS * plane,), type_of(weights))
+    cdef real[::1] scratch = empty((threads * private,), type_of(weights))
+    cdef real *u = &shared[0]
+    cdef real *mine = &scratch[0]
     for item in prange(m.groups * m.panels, nogil=True, schedule="static", num_threads=threads):
         transform_weights(m, w, item // m.panels, item % m.panels,
                           u + item // m.panels * POINTS * plane + item % m.panels * m.panel * m.x.channels, plane)
@@ -264,23 +251,23 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, int threads) except *:
 
 
 cdef bint block_of_tiles(
-    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const float *u, Py_ssize_t u_plane, float *mine,
+    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const real *u, Py_ssize_t u_plane, real *mine,
     const Array *v, const Array *s,
 ) noexcept nogil:
     transform_images(m, &m.x, group, first, last, mine, v)
     return multiply(m, group, first, last, mine, v, 0, m.y.channels, u, u_plane, mine + v.group, s)
 
 
-cdef bint panels_in_turn(Map *m, const Weights *w, int threads) except *:
+cdef bint panels_in_turn(Map *m, const Weights *w, const real *weights, int threads) except *:
     """First V, then panels of output channels."""
     cdef Py_ssize_t item, blocks = (m.tiles + 7) // 8, private, plane = odd(m.panel * m.x.channels, m.lanes)
     cdef bint not_finite = False
     cdef Array v = array(m, m.tiles, m.x.channels), s = array(m, m.tiles, m.panel)
     private = POINTS * plane + s.group
-    cdef float[::1] shared = empty((m.groups * v.group,), FLOAT)
-    cdef float[::1] scratch = empty((threads * private,), FLOAT)
-    cdef float *all_v = &shared[0]
-    cdef float *mine = &scratch[0]
+    cdef real[::1] shared = empty((m.groups * v.group,), type_of(weights))
+    cdef real[::1] scratch = empty((threads * private,), type_of(weights))
+    cdef real *all_v = &shared[0]
+    cdef real *mine = &scratch[0]
     for item in prange(m.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
         transform_images(m, &m.x, item // blocks, item % blocks * 8, min(m.tiles, item % blocks * 8 + 8),
                          all_v + item // blocks * v.group + item % blocks * 8 * v.row, &v)
@@ -291,62 +278,64 @@ cdef bint panels_in_turn(Map *m, const Weights *w, int threads) except *:
 
 
 cdef bint panel_of_outputs(
-    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, const float *v, const Array *v_array,
-    float *mine, Py_ssize_t plane, const Array *s,
+    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, const real *v, const Array *v_array,
+    real *mine, Py_ssize_t plane, const Array *s,
 ) noexcept nogil:
     transform_weights(m, w, group, panel, mine, plane)
     return multiply(m, group, 0, m.tiles, v, v_array, panel * m.panel, min(m.y.channels, (panel + 1) * m.panel), mine,
                     plane, mine + POINTS * plane, s)
 
 
-cdef bint correlate(Map *m, const Weights *w, Py_ssize_t batch, int threads) except *:
+cdef bint correlate(Map *m, const Weights *w, const real *weights, Py_ssize_t batch, int threads) except *:
     cut(m, batch, m.y.channels)
     if m.tiles * m.groups * m.y.channels == 0:
         return False
-    return panels_in_turn(m, w, threads) if m.tiles < m.y.channels else tiles_in_turn(m, w, threads)
+    if m.tiles < m.y.channels:
+        return panels_in_turn(m, w, weights, threads)
+    return tiles_in_turn(m, w, weights, threads)
 
 
 def conv2d(
-    const float[:, :, :, ::1] x, const float[:, :, :, ::1] w, float[:, :, :, ::1] y, geometry, int threads, int set
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] w, real[:, :, :, ::1] y, geometry, int threads, int set
 ):
     """y = conv2d(x, w). Returns whether all of it is finite."""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, geometry, set)
+    cdef Map m = settle_map(&g, geometry, set, lanes(set, &w[0, 0, 0, 0]))
     cdef Weights weights
     m.x.start, m.y.start, weights.start = &x[0, 0, 0, 0], &y[0, 0, 0, 0], &w[0, 0, 0, 0]
-    m.x.end, weights.end = m.x.start + <Py_ssize_t>x.size, weights.start + <Py_ssize_t>w.size
+    m.x.end, weights.end = &x[0, 0, 0, 0] + <Py_ssize_t>x.size, &w[0, 0, 0, 0] + <Py_ssize_t>w.size
     weights.group, weights.output, weights.channel = g.out_channels * g.channels * 9, g.channels * 9, 9
     weights.turned = False
-    return not correlate(&m, &weights, g.batch, team(&g, threads))
+    return not correlate(&m, &weights, &w[0, 0, 0, 0], g.batch, team(&g, threads))
 
 
 def conv2d_input_grad(
-    const float[:, :, :, ::1] y, const float[:, :, :, ::1] w, float[:, :, :, ::1] x, geometry, int threads, int set
+    const real[:, :, :, ::1] y, const real[:, :, :, ::1] w, real[:, :, :, ::1] x, geometry, int threads, int set
 ):
     """x = conv2d_input_grad(y, w). Returns whether all of it is finite."""
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, geometry, set)
+    cdef Map m = settle_map(&g, geometry, set, lanes(set, &w[0, 0, 0, 0]))
     cdef Weights weights
     m.x, m.y = m.y, m.x
     m.x.top, m.x.left = 2 - g.row_padding, 2 - g.column_padding
     m.x.start, m.y.start, weights.start = &y[0, 0, 0, 0], &x[0, 0, 0, 0], &w[0, 0, 0, 0]
-    m.x.end, weights.end = m.x.start + <Py_ssize_t>y.size, weights.start + <Py_ssize_t>w.size
+    m.x.end, weights.end = &y[0, 0, 0, 0] + <Py_ssize_t>y.size, &w[0, 0, 0, 0] + <Py_ssize_t>w.size
     weights.group, weights.output, weights.channel = g.out_channels * g.channels * 9, 9, g.channels * 9
     weights.turned = True
-    return not correlate(&m, &weights, g.batch, team(&g, threads))
+    return not correlate(&m, &weights, &w[0, 0, 0, 0], g.batch, team(&g, threads))
 
 
 # --- w = G^T [(A y A^T) . (B^T x B)] G -----------------------------------------------------------------------
 
 cdef void chunk_of_tiles(
-    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, float *v, const Array *v_array, float *u,
+    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, real *v, const Array *v_array, real *u,
     const Array *u_array,
 ) noexcept nogil:
     transform_images(m, &m.x, group, first, last, v, v_array)
     transform_images(m, &m.y, group, first, last, u, u_array)
 
 
-cdef bint finish_row(const Map *m, const float *sums, Py_ssize_t plane, float *w) noexcept nogil:
+cdef bint finish_row(const Map *m, const real *sums, Py_ssize_t plane, real *w) noexcept nogil:
     """The kernels w[c] of one output channel. Returns whether a number is not finite."""
     cdef Py_ssize_t c = 0
     cdef bint not_finite = False
@@ -357,7 +346,7 @@ cdef bint finish_row(const Map *m, const float *sums, Py_ssize_t plane, float *w
 
 
 def conv2d_weight_grad(
-    const float[:, :, :, ::1] x, const float[:, :, :, ::1] y, float[:, :, :, ::1] w, geometry, int threads, int set
+    const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, geometry, int threads, int set
 ):
     """w = conv2d_weight_grad(x, y). Returns whether all of it is finite.
 
@@ -366,7 +355,7 @@ def conv2d_weight_grad(
     channels are finished before those of the next begin.
     """
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
-    cdef Map m = settle_map(&g, geometry, set)
+    cdef Map m = settle_map(&g, geometry, set, lanes(set, &w[0, 0, 0, 0]))
     cdef Py_ssize_t chunk, start, stop, first, last, item, group, point, blocks, outputs
     cdef bint not_finite = False
     cdef Array v, u, s
@@ -378,16 +367,16 @@ def conv2d_weight_grad(
         return True
     threads = team(&g, threads)
     m.x.start, m.y.start = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
-    m.x.end, m.y.end = m.x.start + <Py_ssize_t>x.size, m.y.start + <Py_ssize_t>y.size
-    chunk = threads * WORKSPACE // (4 * POINTS * g.groups * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
+    m.x.end, m.y.end = &x[0, 0, 0, 0] + <Py_ssize_t>x.size, &y[0, 0, 0, 0] + <Py_ssize_t>y.size
+    chunk = threads * WORKSPACE // (<Py_ssize_t>sizeof(real) * POINTS * g.groups * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
     chunk = min(m.tiles, max(TERMS, chunk // TERMS * TERMS))
     outputs = g.out_channels if chunk < m.tiles else min(
-        g.out_channels, max(TERMS, WORKSPACE // (4 * POINTS * g.groups * odd(g.channels, m.lanes)) // 8 * 8))
+        g.out_channels, max(TERMS, WORKSPACE // (<Py_ssize_t>sizeof(real) * POINTS * g.groups * odd(g.channels, m.lanes)) // 8 * 8))
     v, u, s = array(&m, chunk, g.channels), array(&m, chunk, g.out_channels), array(&m, outputs, g.channels)
-    cdef float[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), FLOAT)
-    v.start = &workspace[0]
-    u.start = v.start + g.groups * v.group
-    s.start = u.start + g.groups * u.group
+    cdef real[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), type_of(&w[0, 0, 0, 0]))
+    cdef real *all_v = &workspace[0]
+    cdef real *all_u = all_v + g.groups * v.group
+    cdef real *sums = all_u + g.groups * u.group
     start = 0
     while start < m.tiles:
         stop = min(m.tiles, start + chunk)
@@ -396,21 +385,21 @@ def conv2d_weight_grad(
             group = item // blocks
             first = item % blocks * 16
             chunk_of_tiles(&m, group, start + first, min(stop, start + first + 16),
-                           v.start + group * v.group + first * v.row, &v, u.start + group * u.group + first * u.row, &u)
+                           all_v + group * v.group + first * v.row, &v, all_u + group * u.group + first * u.row, &u)
         first = 0
         while first < g.out_channels:
             last = min(g.out_channels, first + outputs)
             for item in prange(g.groups * POINTS, nogil=True, schedule="guided", num_threads=threads):
                 group = item // POINTS
                 point = item % POINTS
-                multiply_u_v(set, u.start + group * u.group + point * u.plane + first, u.row, last - first,
-                             v.start + group * v.group + point * v.plane, v.row, m.vectors, g.channels,
-                             s.start + group * s.group + point * s.plane, s.row, stop - start, start == 0)
+                multiply_u_v(set, all_u + group * u.group + point * u.plane + first, u.row, last - first,
+                             all_v + group * v.group + point * v.plane, v.row, m.vectors, g.channels,
+                             sums + group * s.group + point * s.plane, s.row, stop - start, start == 0)
             if stop == m.tiles:
                 for item in prange(g.groups * (last - first), nogil=True, schedule="static", num_threads=threads):
                     group = item // (last - first)
                     point = item % (last - first)
-                    not_finite |= finish_row(&m, s.start + group * s.group + point * s.row, s.plane,
+                    not_finite |= finish_row(&m, sums + group * s.group + point * s.row, s.plane,
                                              &w[group * g.out_channels + first + point, 0, 0, 0])
             first = last
         start = stop

@@ -4,7 +4,7 @@ A rung is a module of minigrad_ext with the three maps of ops/conv.py:
 
     loops       plain loops, which say what the others must compute
     direct      copies what a kernel sees into small matrices, and multiplies these in registers
-    winograd    3 x 3 kernels with fewer multiplications, float32
+    winograd    3 x 3 kernels with fewer multiplications
 
 `choose` picks; `use` forces a rung, or an instruction set, to compare them. docs/ladder.md climbs it step by step.
 """
@@ -95,8 +95,8 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
         return _multiply(name, a, b, result)
     rung = rung or choose(geometry, a.dtype, name)
     if rung == "winograd" and not winograd.applies(geometry, a.dtype):
-        raise ValueError(f'use("winograd"): it does float32 convolutions with a 3 x 3 kernel and stride 1; '
-                         f'this one is {a.dtype} with {geometry}. Use "direct".')
+        raise ValueError(f'use("winograd"): it does convolutions with a 3 x 3 kernel and stride 1; '
+                         f'this one is {geometry}. Use "direct".')
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
     while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
         rung = "direct" if rung == "winograd" else "loops"

@@ -18,13 +18,12 @@ from minigrad.backends.extension import winograd as kernels
 from minigrad.backends.geometry import ConvGeometry, Pair, Shape
 
 empty = pool.empty
-_float32 = np.dtype(np.float32)
 Key = tuple[EllipsisType, slice, slice]
 
 
 def applies(geometry: ConvGeometry, dtype: np.dtype[np.generic]) -> bool:
-    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels, float32."""
-    return geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and dtype == _float32
+    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels."""
+    return geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and np.dtype(dtype).kind == "f"
 
 
 def conv2d(x: HostArray, w: HostArray, y: HostArray, geometry: ConvGeometry, threads: int, set: int) -> bool:

@@ -26,12 +26,12 @@ def geometry(x: tuple[int, ...], w: tuple[int, ...], padding: Padding = 0, group
     return conv_geometry("test", x, w, (1, 1), padding, dilation, groups)
 
 
-def operands(g: ConvGeometry, seed: int = 0, positive: bool = False) -> dict[str, Any]:
+def operands(g: ConvGeometry, seed: int = 0, positive: bool = False, dtype: Any = np.float32) -> dict[str, Any]:
     """Random x, w and y. Positive ones, as behind a ReLU, half of them 0, are harder: differences of them are small."""
     rng = np.random.default_rng(seed)
     arrays = {}
     for name, shape in (("x", g.x_shape), ("w", g.w_shape), ("y", g.y_shape)):
-        arrays[name] = rng.standard_normal(shape, np.float32)
+        arrays[name] = rng.standard_normal(shape, dtype)
         if positive and name != "w":
             arrays[name] = np.maximum(arrays[name], 0)
     return arrays
@@ -51,10 +51,11 @@ def compute(
 
 
 def error(name: str, g: ConvGeometry, arrays: dict[str, Any], **options: Any) -> float:
-    """The norm of the difference from float64 over the norm of the result."""
+    """The norm of the difference from the exact rung, in float64, over the norm of the result."""
     found, finite = compute(name, g, arrays, **options)
     assert finite
-    expected = getattr(CPU, name)(*[arrays[a].astype(np.float64) for a in FACTORS[name]], g)
+    with use("direct"):
+        expected = getattr(CPU, name)(*[arrays[a].astype(np.float64) for a in FACTORS[name]], g)
     norm = np.linalg.norm(expected)
     return float(np.linalg.norm(found - expected) / norm) if norm else float(np.abs(found).max(initial=0.0))
 
@@ -83,10 +84,20 @@ def test_all_maps_agree_with_float64_on_random_sizes(set_: int, g: ConvGeometry,
         assert error(name, g, arrays, set_=set_) < (3e-5 if few else 3e-6), (name, g)
 
 
+@pytest.mark.parametrize("set_", SETS)
 @given(g=geometries())
 @settings(deadline=None, max_examples=40)
-def test_the_number_of_threads_does_not_change_a_bit(g: ConvGeometry) -> None:
-    arrays = operands(g)
+def test_float64_is_as_accurate_as_it_can_be(set_: int, g: ConvGeometry) -> None:
+    arrays = operands(g, dtype=np.float64)
+    for name in MAPS:
+        few = arrays[RESULT[name]].size < 64
+        assert error(name, g, arrays, set_=set_) < (1e-13 if few else 1e-14), (name, g)
+
+
+@given(g=geometries(), dtype=st.sampled_from([np.float32, np.float64]))
+@settings(deadline=None, max_examples=40)
+def test_the_number_of_threads_does_not_change_a_bit(g: ConvGeometry, dtype: Any) -> None:
+    arrays = operands(g, dtype=dtype)
     for name in MAPS:
         first, _ = compute(name, g, arrays)
         for threads in (1, 2, 3):
@@ -174,7 +185,7 @@ def test_the_ladder_takes_it_where_it_saves_time(name: str) -> None:
     assert chosen((8, 64, 28, 64), (64, 64, 5, 5)) == "direct"
     assert chosen((8, 64, 28, 28), (64, 1, 3, 3), 64) == "direct"
     assert chosen((8, 3, 28, 28), (64, 3, 3, 3)) == "direct"
-    assert choose(geometry((8, 64, 28, 64), (64, 64, 3, 3), 1), np.dtype(np.float64), name) == "direct"
+    assert choose(geometry((8, 64, 28, 64), (64, 64, 3, 3), 1), np.dtype(np.float64), name) == "winograd"
     g = conv_geometry("test", (1, 8, 9, 9), (8, 8, 3, 3), (2, 2), (1, 1), (1, 1), 1)
     factors = [operands(g)[factor] for factor in FACTORS[name]]
     with use("winograd"), pytest.raises(ValueError, match=r"stride 1.*direct"):
@@ -196,13 +207,14 @@ def test_empty_and_single_arrays(shapes: Any, name: str) -> None:
     assert error(name, g, operands(g)) < 2e-6
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", MAPS)
-def test_nothing_beside_the_arrays_is_read_or_written(name: str) -> None:
+def test_nothing_beside_the_arrays_is_read_or_written(name: str, dtype: Any) -> None:
     """Arrays amid NaNs: whatever is read beyond them shows in the result, and what is written beyond them is seen."""
     for g in (geometry((2, 17, 9, 11), (33, 17, 3, 3), 1), geometry((1, 5, 3, 4), (6, 5, 3, 3), 2)):
-        arrays, around = operands(g), {}
+        arrays, around = operands(g, dtype=dtype), {}
         for factor, array in arrays.items():
-            around[factor] = np.full(array.size + 200, np.nan, np.float32)
+            around[factor] = np.full(array.size + 200, np.nan, dtype)
             view = around[factor][100:-100].reshape(array.shape)
             view[...] = array
             arrays[factor] = view
@@ -226,7 +238,8 @@ def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
 def test_it_applies_to_small_steps_of_three_by_three() -> None:
     base = ((1, 2, 9, 9), (3, 2, 3, 3))
     assert winograd.applies(geometry(*base), np.dtype(np.float32))
-    assert not winograd.applies(geometry(*base), np.dtype(np.float64))
+    assert winograd.applies(geometry(*base), np.dtype(np.float64))
+    assert not winograd.applies(geometry(*base), np.dtype(np.int64))
     assert not winograd.applies(geometry((1, 2, 9, 9), (3, 2, 3, 5)), np.dtype(np.float32))
     assert winograd.applies(geometry(*base, dilation=(1, 3)), np.dtype(np.float32))
     for stride, dilation in (((1, 2), (1, 1)), ((2, 1), (1, 1)), ((1, 1), (2, 1)), ((1, 1), (1, 3))):
