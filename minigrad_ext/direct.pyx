@@ -195,31 +195,39 @@ cdef inline Panel panel_of(const Correlation *m, const Cut *c, Py_ssize_t rows, 
 
 
 cdef void one_panel(
-    const Correlation *m, Panel p, const real *layout, const real *packed, real *out, const Py_ssize_t *offset,
-    real *sums, real *turned,
+    const Correlation *m, Panel p, const real *layout, const real *w, real *out, const Py_ssize_t *offset,
+    real *scratch,
 ) noexcept nogil:
     """The result at some places, for one tile of outs."""
     cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set)), block, done, size, k, r, a
     cdef Py_ssize_t most = min(<Py_ssize_t>LONGEST, NEAR // (<Py_ssize_t>sizeof(real) * p.width))
+    cdef Py_ssize_t outs = min(p.width, m.outs - p.out)
     cdef Py_ssize_t[LONGEST] step
+    cdef real *turned = scratch                  # a vector of outs on its way to the result
+    cdef real *weights = turned + m.lanes * PITCH  # of a block, if they are not packed
+    cdef real *sums = weights + LONGEST * m.unit
     cdef const real *x
-    packed += (p.group * m.room + p.out) * terms
+    w += (p.group * m.room + p.out) * terms if m.packed else p.group * m.w_group + p.out * m.w_out
     for k in range(min(most, terms)):
         step[k] = k * p.width
+    if not m.packed and outs < p.width:
+        memset(weights, 0, most * p.width * sizeof(real))
     for block in range(divide(terms, most)):
         done = block * most
         size = min(most, terms - done)
+        if not m.packed:
+            transpose(m.set, weights, p.width, w + done, m.w_out, outs, size)
         for r in range(p.rows):
             x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
             x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
             for k in range(pieces):
                 a = k * p.columns // pieces
                 tile(
-                    m.set, x + a * m.column_step, offset + done, m.column_step, packed + done * p.width, step, size,
-                    sums + (r * p.columns + a) * p.width, p.width, (k + 1) * p.columns // pieces - a, p.width,
-                    done == 0,
+                    m.set, x + a * m.column_step, offset + done, m.column_step,
+                    w + done * p.width if m.packed else weights, step, size, sums + (r * p.columns + a) * p.width,
+                    p.width, (k + 1) * p.columns // pieces - a, p.width, done == 0,
                 )
-    for k in range(divide(min(p.width, m.outs - p.out), m.lanes)):
+    for k in range(divide(outs, m.lanes)):
         write_panel(m, &p, p.out + k * m.lanes, sums + k * m.lanes, out, turned)
 
 
@@ -246,20 +254,20 @@ cdef void write_panel(
 
 
 cdef int outs_in_lanes(
-    const Correlation *m, Py_ssize_t images, const real *layout, const real *packed, real *out,
+    const Correlation *m, Py_ssize_t images, const real *layout, const real *w, real *out,
     const Py_ssize_t[::1] offset, int threads,
 ) except -1:
     """The result for images that are laid out."""
-    cdef Py_ssize_t rows = images * m.grid_height, private = (PANEL + LANES) * m.unit + m.lanes * PITCH, item
+    cdef Py_ssize_t rows = images * m.grid_height, item
+    cdef Py_ssize_t private = (PANEL + LANES + LONGEST) * m.unit + m.lanes * PITCH
     cdef Cut c = cut_panels(m, rows, threads)
-    cdef real[::1] scratch = empty((threads * private,), type_of(packed))
+    cdef real[::1] scratch = empty((threads * private,), type_of(w))
     # Guided: the first half goes to one thread, mostly the same one, and what it wrote last time may be in its caches.
     for item in prange(
         c.down * c.across * m.groups * m.tiles, nogil=True, schedule="guided", num_threads=threads
     ):
         one_panel(
-            m, panel_of(m, &c, rows, item), layout, packed, out, &offset[0],
-            &scratch[threadid() * private] + m.lanes * PITCH, &scratch[threadid() * private],
+            m, panel_of(m, &c, rows, item), layout, w, out, &offset[0], &scratch[threadid() * private]
         )
     return 0
 

@@ -11,6 +11,7 @@ cdef enum:
     LANES = 16             # of a vector, at most
     TERMS = 128            # of the sum, in a block
     WIDE = 384             # places of a panel, where these are in lanes
+    FEW = 512              # places, for which weights in order are not packed, but a block of them when it is its turn
     SLACK = 64             # numbers behind a layout that tiles may read
     WORKSPACE = 1 << 22    # bytes, about: for the images that are in work at a time
 
@@ -166,7 +167,8 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
             )
     if m.lanes:
         m.tiles = divide(m.vectors, tile_vectors(m.set))
-        m.unit, m.room, m.packed = tile_vectors(m.set) * m.lanes, m.vectors * m.lanes, True
+        m.unit, m.room = tile_vectors(m.set) * m.lanes, m.vectors * m.lanes
+        m.packed = not m.in_order or m.batch * m.grid_height * m.grid_width > FEW
         return
     m.unit = tile_rows(m.set)
     m.tiles = divide(m.outs, m.unit)
