@@ -70,16 +70,20 @@ def turn_here(shapes: list[str], seconds: float) -> dict[str, Any]:
     """One turn, in this process: rows by shape, and the limits of the machine."""
     rows = {}
     for shape in shapes:
-        maps, exact = three_maps(CASES[shape], "float32"), three_maps(CASES[shape], "float64")
-        right = {each: exact[each]() for each in MAPS}
+        maps, exact, found = three_maps(CASES[shape], "float32"), three_maps(CASES[shape], "float64"), {}
         for variant in variants(CASES[shape]):
             minigrad.set_num_threads(variant["threads"])
+            name = " ".join([shape, *map(str, variant.values())])
             with cpu.use(None if variant["rung"] == "default" else variant["rung"], variant["instructions"]):
                 times = {each: measure(maps[each], seconds) for each in MAPS}
-                errors = {each: error(maps[each](), right[each]) for each in MAPS}
-            name = " ".join([shape, *map(str, variant.values())])
-            rows[name] = variant | {"shape": shape, "seconds": times, "error": errors}
+                rows[name] = variant | {"shape": shape, "seconds": times}
+                found[name] = {each: maps[each]() for each in MAPS}
         minigrad.set_num_threads(USABLE)
+        # Not before all is timed: NumPy's norm wakes threads of a BLAS, which stay awake and get in the way of others.
+        with cpu.use("direct"):
+            right = {each: exact[each]() for each in MAPS}
+        for name, results in found.items():
+            rows[name]["error"] = {each: error(results[each], right[each]) for each in MAPS}
     return {"rows": rows, "machine": machine()}
 
 
