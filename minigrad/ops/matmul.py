@@ -37,6 +37,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if x.shape[-1] != y.shape[-2]:
         raise ValueError(f"matmul: shapes {input.shape} and {other.shape} do not fit: x has {x.shape[-1]} columns, y "
                          f"{y.shape[-2]} rows. Did you mean a transpose, such as x @ y.T?")
+    if rows and columns and x.shape[:-2] == y.shape[:-2]:  # as mostly: nothing is to be repeated
+        return MatMul()(x, y)
     lead = broadcast_shape(x.shape[:-2], y.shape[:-2])
     z = MatMul()(broadcast_to(x, (*lead, *x.shape[-2:])), broadcast_to(y, (*lead, *y.shape[-2:])))
     if rows and columns:

@@ -63,7 +63,8 @@ class Optimizer:
                     gradient = parameter.grad
                     if gradient is None:
                         continue
-                    gradient = gradient.detach()  # it may be recorded, after backward(create_graph=True)
+                    if gradient.creator is not None:  # after backward(create_graph=True)
+                        gradient = gradient.detach()
                     gradient = -gradient if group.get("maximize") else gradient
                     self._update(parameter, gradient, self.state[parameter], group)
         return result
