@@ -169,7 +169,8 @@ cdef void transform_images(
             start = <const real *>a.start + ((s.n * m.groups + group) * a.channels + c) * a.height * a.width
             channels = min(m.lanes, a.channels - c)
             if a == &m.x:
-                transform_x(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top, s.column - a.left, s.tiles,
+                transform_x(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top,
+                            s.column - a.left, s.tiles,
                             out + (t - first) * v.row + c, v.row, v.plane)
             else:
                 transform_y(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row, s.column, s.tiles,
@@ -194,7 +195,8 @@ cdef void transform_weights(
         o = first
         while o < last:
             transform_w(m.set, <const real *>w.start + group * w.group + o * w.output + c * w.channel,
-                        <const real *>w.end, w.output, min(m.lanes, last - o), w.turned, out + c * m.panel + o - first, plane)
+                        <const real *>w.end, w.output, min(m.lanes, last - o), w.turned,
+                        out + c * m.panel + o - first, plane)
             o += m.lanes
 
 
@@ -368,10 +370,11 @@ def conv2d_weight_grad(
     threads = team(&g, threads)
     m.x.start, m.y.start = &x[0, 0, 0, 0], &y[0, 0, 0, 0]
     m.x.end, m.y.end = &x[0, 0, 0, 0] + <Py_ssize_t>x.size, &y[0, 0, 0, 0] + <Py_ssize_t>y.size
-    chunk = threads * WORKSPACE // (<Py_ssize_t>sizeof(real) * POINTS * g.groups * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
+    cdef Py_ssize_t channel = <Py_ssize_t>sizeof(real) * POINTS * g.groups  # bytes for one, of one tile
+    chunk = threads * WORKSPACE // (channel * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
     chunk = min(m.tiles, max(TERMS, chunk // TERMS * TERMS))
     outputs = g.out_channels if chunk < m.tiles else min(
-        g.out_channels, max(TERMS, WORKSPACE // (<Py_ssize_t>sizeof(real) * POINTS * g.groups * odd(g.channels, m.lanes)) // 8 * 8))
+        g.out_channels, max(TERMS, WORKSPACE // (channel * odd(g.channels, m.lanes)) // 8 * 8))
     v, u, s = array(&m, chunk, g.channels), array(&m, chunk, g.out_channels), array(&m, outputs, g.channels)
     cdef real[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), type_of(&w[0, 0, 0, 0]))
     cdef real *all_v = &workspace[0]
