@@ -46,10 +46,10 @@ from minigrad_ext.weight_grad import conv2d_weight_grad as conv2d_weight_grad
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from minigrad_ext.geometry cimport Geometry, settle, team
-from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_rows, transpose
+from minigrad_ext.geometry cimport Geometry, divide, settle, team
+from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_columns, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, divide, first_out, forward, lay_out,
+    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, first_out, forward, lay_out,
     layout_size, point, prepare, table_size,
 )
 
@@ -199,7 +199,7 @@ cdef void one_panel(
     real *scratch,
 ) noexcept nogil:
     """The result at some places, for one tile of outs."""
-    cdef Py_ssize_t terms = count_terms(m), pieces = divide(p.columns, tile_rows(m.set)), block, done, size, k, r, a
+    cdef Py_ssize_t terms = count_terms(m), pieces, block, done, size, k, r, a
     cdef Py_ssize_t most = min(<Py_ssize_t>LONGEST, NEAR // (<Py_ssize_t>sizeof(real) * p.width))
     cdef Py_ssize_t outs = min(p.width, m.outs - p.out)
     cdef Py_ssize_t[LONGEST] step
@@ -207,6 +207,7 @@ cdef void one_panel(
     cdef real *weights = turned + m.lanes * PITCH  # of a block, if they are not packed
     cdef real *sums = weights + LONGEST * m.unit
     cdef const real *x
+    pieces = divide(p.columns, tile_rows(m.set, p.width // m.lanes))
     w += (p.group * m.room + p.out) * terms if m.packed else p.group * m.w_group + p.out * m.w_out
     for k in range(min(most, terms)):
         step[k] = k * p.width
@@ -286,6 +287,7 @@ cdef void wide_panel(
     cdef Py_ssize_t term_step = m.unit if m.packed else 1, out_step = 1 if m.packed else m.w_out
     cdef Py_ssize_t unit_step = m.unit * (terms if m.packed else m.w_out)
     cdef Py_ssize_t block, done, size, stripe, part, q, u, a
+    cdef Py_ssize_t width = tile_columns(m.set, min(m.unit, m.outs), w)
     cdef Py_ssize_t[TERMS] step
     layout += i * m.pitch + j
     w += group * (m.room * terms if m.packed else m.w_group)
@@ -295,7 +297,7 @@ cdef void wide_panel(
         done = block * TERMS
         size = min(TERMS, terms - done)
         # So many columns stay in the first-level cache while all tiles pass over them.
-        stripe = max(COLUMNS // 2, NEAR // (<Py_ssize_t>sizeof(real) * size) // COLUMNS * COLUMNS)
+        stripe = max(1, NEAR // (<Py_ssize_t>sizeof(real) * size * width)) * width
         for part in range(divide(places, stripe)):
             q = part * stripe
             for u in range(m.tiles):
@@ -459,7 +461,7 @@ cdef inline Py_ssize_t lanes_for(Py_ssize_t outs, Py_ssize_t lanes, int set) noe
     """The lanes if outs are to be in them: if a quarter of them, at most, would stay empty, and a tile has sums enough
     that none waits for the one before."""
     cdef Py_ssize_t vectors = divide(outs, lanes)
-    return lanes if 3 * vectors * lanes <= 4 * outs and vectors * tile_rows(set) >= 8 else 0
+    return lanes if 3 * vectors * lanes <= 4 * outs and vectors * tile_rows(set, 1) >= 8 else 0
 
 
 def conv2d(

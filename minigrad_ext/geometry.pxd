@@ -8,6 +8,11 @@ cdef struct Geometry:
     Py_ssize_t row_stride, column_stride, row_padding, column_padding, row_dilation, column_dilation
 
 
+cdef inline Py_ssize_t divide(Py_ssize_t size, Py_ssize_t by) noexcept nogil:
+    """How many of the size `by` are needed to hold `size`."""
+    return (size + by - 1) // max(1, by)
+
+
 cdef inline tuple sizes(const Py_ssize_t *shape):
     return shape[0], shape[1], shape[2], shape[3]
 

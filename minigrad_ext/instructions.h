@@ -42,11 +42,9 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #define BYTES SIZE
 #endif
 #ifdef __aarch64__
-#define ROWS 8
-#define VECTORS 3
+#define SUMS 24
 #else
-#define ROWS 6
-#define VECTORS 2
+#define SUMS 12
 #endif
 #include "kernels.h"
 #undef REAL
@@ -61,15 +59,13 @@ enum { BASELINE, AVX2, AVX512, SETS };
 #undef SIZE
 #undef NAME
 #undef BYTES
-#undef ROWS
-#undef VECTORS
+#undef SUMS
 
 #ifdef SEVERAL_SETS
 
 BEGIN("avx2,fma")
 #define BYTES 32
-#define ROWS 6
-#define VECTORS 2
+#define SUMS 12
 #define REAL float
 #define SIZE 4
 #define SINGLE
@@ -87,14 +83,12 @@ BEGIN("avx2,fma")
 #undef SIZE
 #undef NAME
 #undef BYTES
-#undef ROWS
-#undef VECTORS
+#undef SUMS
 END
 
 BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #define BYTES 64
-#define ROWS 8
-#define VECTORS 3
+#define SUMS 24
 #define REAL float
 #define SIZE 4
 #define SINGLE
@@ -112,8 +106,7 @@ BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #undef SIZE
 #undef NAME
 #undef BYTES
-#undef ROWS
-#undef VECTORS
+#undef SUMS
 END
 
 #endif
@@ -140,8 +133,10 @@ static inline int has_instructions(int set)
 #define CHOOSE(f, type, set, ...) f##_##type##_baseline(__VA_ARGS__)
 #endif
 
-#define tile_rows(set) CHOOSE(rows, float, set, )
 #define tile_vectors(set) CHOOSE(vectors, float, set, )
+#define tile_rows(set, ...) CHOOSE(rows, float, set, __VA_ARGS__)
+#define tile_columns_float(set, ...) CHOOSE(columns, float, set, __VA_ARGS__)
+#define tile_columns_double(set, ...) CHOOSE(columns, double, set, __VA_ARGS__)
 #define lanes_float(set) CHOOSE(lanes, float, set, )
 #define lanes_double(set) CHOOSE(lanes, double, set, )
 #define tile_float(set, ...) CHOOSE(tile, float, set, __VA_ARGS__)

@@ -7,8 +7,10 @@ ctypedef fused real:
 cdef extern from "instructions.h" nogil:
     int BASELINE, AVX2, AVX512
     bint has_instructions(int set)
-    Py_ssize_t tile_rows(int set)      # the shape of a tile, columns being counted in vectors
-    Py_ssize_t tile_vectors(int set)
+    Py_ssize_t tile_vectors(int set)                           # of a tile of many rows, at most
+    Py_ssize_t tile_rows(int set, Py_ssize_t vectors)          # of a tile of so many vectors
+    Py_ssize_t tile_columns_float(int set, Py_ssize_t rows)    # of a tile of so many rows
+    Py_ssize_t tile_columns_double(int set, Py_ssize_t rows)
     Py_ssize_t lanes_float(int set)
     Py_ssize_t lanes_double(int set)
     void tile_float(int set, const float *w, const Py_ssize_t *w_offset, Py_ssize_t w_row, const float *x,
@@ -45,6 +47,13 @@ cdef inline Py_ssize_t lanes(int set, const real *numbers) noexcept nogil:
         return lanes_float(set)
     else:
         return lanes_double(set)
+
+
+cdef inline Py_ssize_t tile_columns(int set, Py_ssize_t rows, const real *numbers) noexcept nogil:
+    if real is float:
+        return tile_columns_float(set, rows)
+    else:
+        return tile_columns_double(set, rows)
 
 
 cdef inline void tile(

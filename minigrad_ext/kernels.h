@@ -15,3 +15,5 @@
 #undef UNROLL
 #undef KEEP
 #undef VECTOR
+#undef ROWS
+#undef MOST

@@ -3,13 +3,13 @@ a distance in memory. Shared by direct.pyx, which explains both words, and weigh
 
 from libc.string cimport memset
 
-from minigrad_ext.geometry cimport Geometry, Run, meet
+from minigrad_ext.geometry cimport Geometry, Run, divide, meet
 from minigrad_ext.instructions cimport copy, pick, real, tile_rows, tile_vectors
 
 cdef enum:
-    COLUMNS = 48           # of a tile, at most
+    COLUMNS = 64           # of a tile, at most
     LANES = 16             # of a vector, at most
-    TERMS = 128            # of the sum, in a block
+    TERMS = 96             # of the sum, in a block
     WIDE = 384             # places of a panel, where these are in lanes
     FEW = 512              # places, for which weights in order are not packed, but a block of them when it is its turn
     SLACK = 64             # numbers behind a layout that tiles may read
@@ -110,11 +110,6 @@ cdef inline Py_ssize_t first_out(const Correlation *m, Py_ssize_t tile) noexcept
     return tile * m.vectors // m.tiles * m.lanes if m.lanes else tile * m.unit
 
 
-cdef inline Py_ssize_t divide(Py_ssize_t size, Py_ssize_t by) noexcept nogil:
-    """How many are needed to hold `size`; 0 for none."""
-    return (size + by - 1) // max(1, by)
-
-
 cdef inline bint sees_itself(const Correlation *m) noexcept nogil:
     """Whether each place sees its own pixel alone, and the result is an image like the source."""
     return (
@@ -167,10 +162,10 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
             )
     if m.lanes:
         m.tiles = divide(m.vectors, tile_vectors(m.set))
-        m.unit, m.room = tile_vectors(m.set) * m.lanes, m.vectors * m.lanes
+        m.unit, m.room = divide(m.vectors, m.tiles) * m.lanes, m.vectors * m.lanes
         m.packed = not m.in_order or m.batch * m.grid_height * m.grid_width > FEW
         return
-    m.unit = tile_rows(m.set)
+    m.unit = tile_rows(m.set, 3)
     m.tiles = divide(m.outs, m.unit)
     m.room, m.packed = m.tiles * m.unit, not m.in_order
     m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))

@@ -70,7 +70,7 @@ cdef void panel_block(
     cdef bint copies = rows > FEW or columns < m.block_columns or m.turned, whole = columns == m.block_columns
     cdef const real *from_
     cdef real *to = beside
-    cdef Py_ssize_t to_row = m.columns if whole else m.block_columns, unit = tile_rows(m.set), k = 0, a, terms
+    cdef Py_ssize_t to_row = m.columns if whole else m.block_columns, unit = tile_rows(m.set, 3), k = 0, a, terms
     if whole:
         to = z
     for k in range(min(TERMS, m.terms)):

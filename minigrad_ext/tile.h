@@ -5,8 +5,7 @@
        REAL       float or double
        SIZE       its bytes
        BYTES      those of a vector register; LANES numbers fit into one
-       ROWS       the rows of a tile,
-       VECTORS    and its columns, in vectors: as many as keep the sums in registers
+       SUMS       the registers for the sums of a tile, three of four that there are
        NAME(f)    the name of f for this instruction set and type
 
    The vectors are GCC's and clang's "vector extensions": arithmetic on whole registers, written as on numbers. For
@@ -18,7 +17,7 @@
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 24")
 /* To the compiler, what the pointer is from here on is news: else it makes one pointer for each thing that this one
    reaches, and has no registers left for them. */
 #define KEEP(pointer) __asm__("" : "+r"(pointer))
@@ -31,26 +30,34 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
 
 #define VECTOR NAME(vector)
 
+/* The shapes of tiles. A number of a row is loaded once for all vectors, and a vector once for all rows: tiles that are
+   nearly square load least. The most vectors for some rows: of a single one more, since what is added to a sum waits
+   for what was added before. */
+#define ROWS (SUMS / 2)
+#define MOST(rows) ((rows) == 1 ? 6 : (rows) > SUMS / 4 ? SUMS / (rows) : SUMS == 24 ? 4 : 3)
+
 /* `tile` for literal numbers of rows and vectors, which let the compiler unroll the loops over them and keep `sum` in
    registers. */
 INLINE void NAME(block)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_t w_row, const REAL *x,
                         const ptrdiff_t *x_offset, ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh,
                         const int rows, const int vectors)
 {
-    VECTOR sum[8][6], column[6];
+    VECTOR sum[ROWS][6], column[6];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
     for (ptrdiff_t k = 0; k < terms; k++) {
-        const REAL *upper = w + w_offset[k], *lower = rows > 4 ? upper + 4 * w_row : upper, *seen = x + x_offset[k];
-        KEEP(upper);
-        KEEP(lower);
+        const REAL *row[3] = {w + w_offset[k]}, *seen = x + x_offset[k];  /* every fourth row has a pointer */
+        UNROLL for (int i = 0; i < (rows + 3) / 4; i++) {
+            if (i > 0) row[i] = row[i - 1] + 4 * w_row;
+            KEEP(row[i]);
+        }
         KEEP(seen);
         UNROLL for (int b = 0; b < vectors; b++)
             column[b] = *(const VECTOR *)(seen + b * LANES);
         UNROLL for (int a = 0; a < rows; a++)
             UNROLL for (int b = 0; b < vectors; b++)
-                sum[a][b] += (a < 4 ? upper : lower)[a % 4 * w_row] * column[b];
+                sum[a][b] += row[a / 4][a % 4 * w_row] * column[b];
     }
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++) {
@@ -69,40 +76,38 @@ static inline void NAME(tile)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_
                               const ptrdiff_t *x_offset, ptrdiff_t terms, REAL *out, ptrdiff_t out_row, ptrdiff_t rows,
                               ptrdiff_t columns, int fresh)
 {
-#define BLOCK(rows, vectors) \
-    NAME(block)(w, w_offset, w_row, x + q, x_offset, terms, out + q, out_row, fresh, rows, vectors)
-#define CASE(rows, most) \
+    ptrdiff_t left = (columns + LANES - 1) / LANES;
+#define BLOCK(rows, vectors) NAME(block)(w, w_offset, w_row, x, x_offset, terms, out, out_row, fresh, rows, vectors)
+#define CASE(rows) \
     case rows: \
-        for (ptrdiff_t q = 0, left = columns; left > 0;) { \
-            const int vectors = left <= LANES ? 1 : left <= 2 * LANES || (most) == 2 ? 2 \
-                              : left <= 5 * LANES || (most) == 3 ? 3 : 6; \
-            if ((most) > 3 && vectors == 6) BLOCK(rows, 6); \
-            else if ((most) > 2 && vectors == 3) BLOCK(rows, 3); \
-            else if (vectors == 2) BLOCK(rows, 2); \
-            else BLOCK(rows, 1); \
-            q += vectors * LANES; \
-            left -= vectors * LANES; \
+        while (left > 0) { \
+            const ptrdiff_t blocks = (left + MOST(rows) - 1) / MOST(rows), vectors = (left + blocks - 1) / blocks; \
+            if (vectors == 1) BLOCK(rows, 1); \
+            else if (MOST(rows) > 2 && vectors == 3) BLOCK(rows, 3); \
+            else if (MOST(rows) > 3 && vectors == 4) BLOCK(rows, 4); \
+            else if (MOST(rows) > 4 && vectors == 5) BLOCK(rows, 5); \
+            else if (MOST(rows) > 4 && vectors == 6) BLOCK(rows, 6); \
+            else BLOCK(rows, 2); \
+            x += vectors * LANES; \
+            out += vectors * LANES; \
+            left -= vectors; \
         } \
         break;
     switch (rows) {
-        CASE(1, 6)  /* few rows, and more vectors: what is added to a sum waits for what was added before */
-        CASE(2, 3)
-        CASE(3, 3)
-        CASE(4, 3)
-        CASE(5, VECTORS)
-        CASE(6, VECTORS)
-#if ROWS == 8
-        CASE(7, VECTORS)
-        CASE(8, VECTORS)
+        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if SUMS == 24
+        CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
 #endif
     }
 #undef BLOCK
 #undef CASE
 }
 
-/* The shape of a tile: rows, columns in vectors, and the numbers of a vector. */
-static inline ptrdiff_t NAME(rows)(void) { return ROWS; }
-static inline ptrdiff_t NAME(vectors)(void) { return VECTORS; }
+/* What others must know of that: the widest tile of many rows, in vectors; the rows of a tile of so many vectors; the
+   columns of one of so many rows; the numbers of a vector. */
+static inline ptrdiff_t NAME(vectors)(void) { return SUMS / 6; }
+static inline ptrdiff_t NAME(rows)(ptrdiff_t vectors) { return vectors > 2 ? SUMS / vectors : ROWS; }
+static inline ptrdiff_t NAME(columns)(ptrdiff_t rows) { return MOST(rows) * LANES; }
 static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 
 /* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are
@@ -336,15 +341,12 @@ static inline void NAME(transpose)(REAL *out, ptrdiff_t out_row, const REAL *x, 
 /* Multiplies and adds `count` times in all registers that `tile` sums in; returns how many operations that were. */
 static inline double NAME(multiply_adds)(ptrdiff_t count)
 {
-    VECTOR sum[ROWS][VECTORS];
+    VECTOR sum[SUMS];
     const VECTOR factor = (VECTOR){0} + (REAL)0.999;
-    for (int a = 0; a < ROWS; a++)
-        for (int b = 0; b < VECTORS; b++) sum[a][b] = (VECTOR){0} + (REAL)(VECTORS * a + b);
+    for (int a = 0; a < SUMS; a++) sum[a] = (VECTOR){0} + (REAL)a;
     for (ptrdiff_t k = 0; k < count; k++)
-        UNROLL for (int a = 0; a < ROWS; a++)
-            UNROLL for (int b = 0; b < VECTORS; b++) sum[a][b] = sum[a][b] * factor + factor;
+        UNROLL for (int a = 0; a < SUMS; a++) sum[a] = sum[a] * factor + factor;
     volatile REAL used = 0;  /* else the compiler would see that nobody reads them */
-    for (int a = 0; a < ROWS; a++)
-        for (int b = 0; b < VECTORS; b++) used += *(const REAL *)&sum[a][b];
-    return 2.0 * ROWS * VECTORS * LANES * count;
+    for (int a = 0; a < SUMS; a++) used += *(const REAL *)&sum[a];
+    return 2.0 * SUMS * LANES * count;
 }

@@ -25,10 +25,10 @@ from minigrad_ext.pool import empty
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
-from minigrad_ext.geometry cimport Geometry, settle, team
+from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, divide, first_out, forward, lay_out, layout_size,
+    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, first_out, forward, lay_out, layout_size,
     table_size,
 )
 
@@ -144,7 +144,7 @@ cdef int broad_weight_grad(
     forward(g, &m, &table[0], set, lanes(set, &w[0, 0, 0, 0]))
     terms = count_terms(&m)
     p.taps = m.channels < m.columns
-    p.cuts = divide(m.columns if p.taps else m.channels, tile_rows(set))
+    p.cuts = divide(m.columns if p.taps else m.channels, tile_rows(set, m.unit // m.lanes))
     p.count = p.cuts * (m.channels * m.rows if p.taps else m.rows * m.columns)
     image = layout_size(&m)
     images = m.batch if m.bare else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))

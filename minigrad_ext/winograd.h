@@ -219,7 +219,7 @@ static inline int NAME(finish_w)(const REAL *in, ptrdiff_t in_plane, REAL *w, pt
 
 /* --- the products in between -------------------------------------------------------------------------------------- */
 
-#define TERMS 128  /* so many are added up before the sum joins the others: errors stay small, x in the cache */
+#define TERMS 96  /* so many are added up before the sum joins the others: errors stay small, x in the cache */
 
 /* out[r, q] = (fresh ? 0 : out[r, q]) + sum over k < terms of w[k * w_term + r * w_row] * x[k, q]
 
@@ -235,11 +235,12 @@ INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptr
     }
     for (; columns > 0; columns -= vectors * LANES, x += x_panel, out += vectors * LANES) {
         const ptrdiff_t left = (columns + LANES - 1) / LANES, width = left < vectors ? left : vectors;
+        const ptrdiff_t height = NAME(rows)(width);
         for (ptrdiff_t k = 0; k == 0 || k < terms; k += TERMS) {
             const ptrdiff_t some = terms - k < TERMS ? terms - k : TERMS;
-            for (ptrdiff_t r = 0; r < rows; r += ROWS)
+            for (ptrdiff_t r = 0; r < rows; r += height)
                 NAME(tile)(w + k * w_term + r * w_row, w_offset, w_row, x + k * x_term, x_offset, some,
-                           out + r * out_row, out_row, rows - r < ROWS ? rows - r : ROWS, width * LANES,
+                           out + r * out_row, out_row, rows - r < height ? rows - r : height, width * LANES,
                            fresh && k == 0);
         }
     }

@@ -64,7 +64,7 @@ from minigrad_ext.pool import empty
 cdef extern from *:
     "#define WINOGRAD"
 
-from minigrad_ext.geometry cimport Geometry, settle, team
+from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport lanes, real, tile_vectors
 from minigrad_ext.transforms cimport (
     SEGMENT, TERMS, finish_w, finish_y, multiply_u_v, multiply_v_u, transform_w, transform_x, transform_y
@@ -96,7 +96,7 @@ cdef struct Map:
 
 cdef inline Py_ssize_t odd(Py_ssize_t size, Py_ssize_t lanes) noexcept nogil:
     """At least `size`; an odd number of vectors."""
-    return (size + lanes - 1) // lanes // 2 * 2 * lanes + lanes
+    return divide(size, lanes) // 2 * 2 * lanes + lanes
 
 
 cdef Array array(const Map *m, Py_ssize_t rows, Py_ssize_t columns) noexcept:
@@ -127,14 +127,14 @@ cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) exce
 
 
 cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
-    """Cuts y into tiles, and `channels` into panels: of three vectors if tiles take them and none is left, or two."""
+    """Cuts y into tiles, and `channels` into panels as wide as each other."""
     cdef Py_ssize_t vectors = (channels + m.lanes - 1) // m.lanes
-    m.across = (m.y.width + 3) // 4
-    m.image = (m.y.height + 3) // 4 * m.across
+    m.across = divide(m.y.width, 4)
+    m.image = divide(m.y.height, 4) * m.across
     m.tiles = batch * m.image
-    m.vectors = 3 if vectors % 3 == 0 and tile_vectors(m.set) == 3 else max(1, min(2, vectors))
+    m.panels = divide(vectors, tile_vectors(m.set))
+    m.vectors = max(1, divide(vectors, m.panels))
     m.panel = m.vectors * m.lanes
-    m.panels = (vectors + m.vectors - 1) // m.vectors
 
 
 cdef struct Segment:  # tiles that are neighbours in a row of image n
@@ -232,10 +232,10 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, const real *weights, int threa
     cdef Py_ssize_t item, blocks, block, private, plane = odd(m.panels * m.panel * m.x.channels, m.lanes)
     cdef bint not_finite = False
     cdef Array v, s
-    blocks = (m.tiles + TILES - 1) // TILES
-    blocks = (blocks + threads - 1) // threads * threads   # as many for each thread
-    block = (m.tiles + blocks - 1) // blocks
-    blocks = (m.tiles + block - 1) // block
+    blocks = divide(m.tiles, TILES)
+    blocks = divide(blocks, threads) * threads   # as many for each thread
+    block = divide(m.tiles, blocks)
+    blocks = divide(m.tiles, block)
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
     cdef real[::1] shared = empty((m.groups * POINTS * plane,), type_of(weights))
@@ -262,7 +262,7 @@ cdef bint block_of_tiles(
 
 cdef bint panels_in_turn(Map *m, const Weights *w, const real *weights, int threads) except *:
     """First V, then panels of output channels."""
-    cdef Py_ssize_t item, blocks = (m.tiles + 7) // 8, private, plane = odd(m.panel * m.x.channels, m.lanes)
+    cdef Py_ssize_t item, blocks = divide(m.tiles, 8), private, plane = odd(m.panel * m.x.channels, m.lanes)
     cdef bint not_finite = False
     cdef Array v = array(m, m.tiles, m.x.channels), s = array(m, m.tiles, m.panel)
     private = POINTS * plane + s.group
@@ -383,7 +383,7 @@ def conv2d_weight_grad(
     start = 0
     while start < m.tiles:
         stop = min(m.tiles, start + chunk)
-        blocks = (stop - start + 15) // 16
+        blocks = divide(stop - start, 16)
         for item in prange(g.groups * blocks, nogil=True, schedule="guided", num_threads=threads):
             group = item // blocks
             first = item % blocks * 16
