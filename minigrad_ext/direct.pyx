@@ -21,10 +21,10 @@ Where there are few output channels, most lanes of a vector would stay empty. Th
 channels the rows. In the layout, rows and columns that a stride skips between neighbours are sorted into planes of
 their own for that, and what lies between the rows of an image is computed for nothing.
 
-*Panels and blocks.* The places (n, i, j) of the result, images one after the other, are cut into panels of about PANEL,
-and the terms (c, u, v) into blocks of about TERMS. The weights of one block and one tile stay in the first-level cache
-while all places of the panel pass over them, the sums of the panel in the second-level cache. In the end the sums, with
-output channels last, are transposed into the result, where they come first.
+*Panels and blocks.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL at
+most, and the terms (c, u, v) into blocks whose weights, for one tile of outs, fill most of a first-level cache. A block
+stays there while all places of the panel pass over it, and their sums stay in the second-level cache until the last
+block. Then the sums, with output channels last, are transposed into the result, where they come first.
 
 *Small images* with few output channels: one thread lays out one of them and does all that is to be done with it.
 
@@ -40,7 +40,7 @@ only the shapes decide: the same bits for any number of threads, and no locks.
 
 import numpy as np
 
-from minigrad_ext.pool import empty
+from minigrad_ext.pool import FLOATS, empty
 from minigrad_ext.weight_grad import conv2d_weight_grad as conv2d_weight_grad
 
 from cython.parallel cimport prange, threadid
@@ -88,6 +88,7 @@ cdef void pack_weights(
     """Copies the weights of some kinds, for some tiles of outs (those of all groups in a row). Those of a tile become
     an array (terms, width), with zeros where it has more outs than there are."""
     cdef Py_ssize_t item, group, unit, out, outs, width, c, k
+    cdef bint all_in_order = True
     cdef const Correlation *kind
     cdef const real *from_
     cdef real *to
@@ -102,10 +103,12 @@ cdef void pack_weights(
             to = packed + kind.weights_before + (group * m.room + out) * count_terms(kind)
             if outs < width:
                 memset(to, 0, count_terms(kind) * width * sizeof(real))
+            all_in_order &= kind.in_order
             if kind.in_order:
                 transpose(m.set, to, width, from_, m.w_out, outs, count_terms(kind))
-        for c in range(m.channels):
-            pack_channel(m, kinds, from_ + c * m.w_channel, outs, packed, group * m.room + out, c, width)
+        if not all_in_order:
+            for c in range(m.channels):
+                pack_channel(m, kinds, from_ + c * m.w_channel, outs, packed, group * m.room + out, c, width)
 
 
 cdef inline void pack_channel(
@@ -262,7 +265,7 @@ cdef int outs_in_lanes(
     cdef Py_ssize_t rows = images * m.grid_height, item
     cdef Py_ssize_t private = (PANEL + LANES + LONGEST) * m.unit + m.lanes * PITCH
     cdef Cut c = cut_panels(m, rows, threads)
-    cdef real[::1] scratch = empty((threads * private,), type_of(w))
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     # Guided: the first half goes to one thread, mostly the same one, and what it wrote last time may be in its caches.
     for item in prange(
         c.down * c.across * m.groups * m.tiles, nogil=True, schedule="guided", num_threads=threads
@@ -319,7 +322,7 @@ cdef int places_in_lanes(
 ) except -1:
     """The result for images that are laid out."""
     cdef Py_ssize_t panels = m.cut.down * m.cut.across, private = m.room * WIDE, item
-    cdef real[::1] scratch = empty((threads * private,), type_of(w))
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     for item in prange(
         images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
         chunksize=max(1, images * m.groups * panels // (16 * threads)),
@@ -338,7 +341,7 @@ cdef int image_by_image(
     """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
     reads and writes stays in its caches."""
     cdef Py_ssize_t item, k, private = size + SLACK + m.room * WIDE
-    cdef real[::1] scratch = empty((threads * private,), type_of(w))
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
     cdef Py_ssize_t[::1] before = np.empty(kinds, np.intp)
     terms = 0
@@ -374,10 +377,6 @@ cdef void one_image(
 
 # --- correlations --------------------------------------------------------------------------------------------
 
-cdef inline type_of(const real *w):
-    return np.dtype(np.float32 if real is float else np.float64)
-
-
 cdef inline bint nothing_to_add(const Correlation *m) noexcept nogil:
     """Whether no tap, or no channel, meets the places of m, or there are none."""
     return count_terms(m) * m.grid_height * m.grid_width == 0
@@ -407,7 +406,7 @@ cdef bint correlate(
         size = max(size, layout_size(m + k) // m.groups)
         border |= m[k].border
     cdef Py_ssize_t[::1] to_pack = np.array([k for k in range(kinds) if m[k].packed and count_terms(m + k)], np.intp)
-    cdef real[::1] packed = empty((max(1, before),), type_of(w))
+    cdef real[::1] packed = empty((max(1, before),), FLOATS[sizeof(real)])
     for item in prange(threads, nogil=True, schedule="static", num_threads=threads):
         if to_pack.shape[0]:
             pack_weights(m, to_pack, w, item * tiles // threads, (item + 1) * tiles // threads, &packed[0])
@@ -431,7 +430,7 @@ cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, r
         zero_out(m, out, 0, m.batch * m.groups * m.outs)
         return 0
     images = m.batch if m.bare else max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // image))
-    cdef real[::1] laid = empty((1 if m.bare else images * image + SLACK,), type_of(w))
+    cdef real[::1] laid = empty((1 if m.bare else images * image + SLACK,), FLOATS[sizeof(real)])
     cdef Py_ssize_t[::1] offset = np.empty(count_terms(m), np.intp)
     cdef const real *layout = &laid[0]
     find_offsets(m, &offset[0])

@@ -9,7 +9,7 @@ from minigrad_ext.instructions cimport copy, pick, real, tile_rows, tile_vectors
 cdef enum:
     COLUMNS = 64           # of a tile, at most
     LANES = 16             # of a vector, at most
-    TERMS = 96             # of the sum, in a block
+    TERMS = 128             # of the sum, in a block
     WIDE = 384             # places of a panel, where these are in lanes
     FEW = 512              # places, for which weights in order are not packed, but a block of them when it is its turn
     SLACK = 64             # numbers behind a layout that tiles may read

@@ -42,6 +42,8 @@ cdef extern from *:
     """
     bint SANITIZED "MINIGRAD_SANITIZED"
 
+FLOATS = {4: np.dtype(np.float32), 8: np.dtype(np.float64)}  # by their size in bytes, for kernels that do both
+
 cdef object numpy_empty = np.empty
 MOST = 2**62  # bytes: beyond it, sizes could not be added any more
 

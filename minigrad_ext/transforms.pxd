@@ -5,18 +5,12 @@ from minigrad_ext.instructions cimport real
 
 cdef extern from "instructions.h" nogil:
     const Py_ssize_t SEGMENT, TERMS
-    void transform_x_float(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
-                           Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
-                           Py_ssize_t out_tile, Py_ssize_t out_plane)
-    void transform_x_double(int set, const double *x, const double *end, Py_ssize_t height, Py_ssize_t width,
-                            Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, double *out,
-                            Py_ssize_t out_tile, Py_ssize_t out_plane)
-    void transform_y_float(int set, const float *y, const float *end, Py_ssize_t height, Py_ssize_t width,
-                           Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, float *out,
-                           Py_ssize_t out_tile, Py_ssize_t out_plane)
-    void transform_y_double(int set, const double *y, const double *end, Py_ssize_t height, Py_ssize_t width,
-                            Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, double *out,
-                            Py_ssize_t out_tile, Py_ssize_t out_plane)
+    void transform_tiles_float(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
+                               Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, bint of_y,
+                               float *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
+    void transform_tiles_double(int set, const double *x, const double *end, Py_ssize_t height, Py_ssize_t width,
+                                Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, bint of_y,
+                                double *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
     int finish_y_float(int set, const float *s, Py_ssize_t s_tile, Py_ssize_t s_plane, float *y, Py_ssize_t height,
                        Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles)
     int finish_y_double(int set, const double *s, Py_ssize_t s_tile, Py_ssize_t s_plane, double *y,
@@ -29,10 +23,11 @@ cdef extern from "instructions.h" nogil:
     int finish_w_float(int set, const float *s, Py_ssize_t s_plane, float *w, Py_ssize_t kernels)
     int finish_w_double(int set, const double *s, Py_ssize_t s_plane, double *w, Py_ssize_t kernels)
     void multiply_v_u_float(int set, const float *v, Py_ssize_t v_row, Py_ssize_t tiles, const float *u,
-                            Py_ssize_t vectors, Py_ssize_t outputs, float *s, Py_ssize_t s_row, Py_ssize_t channels)
+                            Py_ssize_t vectors, Py_ssize_t outputs, float *s, Py_ssize_t s_row, Py_ssize_t channels,
+                            bint fresh)
     void multiply_v_u_double(int set, const double *v, Py_ssize_t v_row, Py_ssize_t tiles, const double *u,
                              Py_ssize_t vectors, Py_ssize_t outputs, double *s, Py_ssize_t s_row,
-                             Py_ssize_t channels)
+                             Py_ssize_t channels, bint fresh)
     void multiply_u_v_float(int set, const float *u, Py_ssize_t u_row, Py_ssize_t outputs, const float *v,
                             Py_ssize_t v_row, Py_ssize_t vectors, Py_ssize_t channels, float *s, Py_ssize_t s_row,
                             Py_ssize_t tiles, bint fresh)
@@ -41,24 +36,18 @@ cdef extern from "instructions.h" nogil:
                              Py_ssize_t tiles, bint fresh)
 
 
-cdef inline void transform_x(
-    int set, const real *x, const real *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, 
-    Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, real *out, Py_ssize_t out_tile, Py_ssize_t out_plane,
+cdef inline void transform_tiles(
+    int set, const real *x, const real *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row,
+    Py_ssize_t column, Py_ssize_t tiles, bint of_y, real *out, Py_ssize_t out_tile, Py_ssize_t out_plane,
 ) noexcept nogil:
     if real is float:
-        transform_x_float(set, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
+        transform_tiles_float(
+            set, x, end, height, width, channels, row, column, tiles, of_y, out, out_tile, out_plane
+        )
     else:
-        transform_x_double(set, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
-
-
-cdef inline void transform_y(
-    int set, const real *y, const real *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, 
-    Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, real *out, Py_ssize_t out_tile, Py_ssize_t out_plane,
-) noexcept nogil:
-    if real is float:
-        transform_y_float(set, y, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
-    else:
-        transform_y_double(set, y, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
+        transform_tiles_double(
+            set, x, end, height, width, channels, row, column, tiles, of_y, out, out_tile, out_plane
+        )
 
 
 cdef inline bint finish_y(
@@ -92,12 +81,12 @@ cdef inline bint finish_w(
 
 cdef inline void multiply_v_u(
     int set, const real *v, Py_ssize_t v_row, Py_ssize_t tiles, const real *u, Py_ssize_t vectors,
-    Py_ssize_t outputs, real *s, Py_ssize_t s_row, Py_ssize_t channels,
+    Py_ssize_t outputs, real *s, Py_ssize_t s_row, Py_ssize_t channels, bint fresh,
 ) noexcept nogil:
     if real is float:
-        multiply_v_u_float(set, v, v_row, tiles, u, vectors, outputs, s, s_row, channels)
+        multiply_v_u_float(set, v, v_row, tiles, u, vectors, outputs, s, s_row, channels, fresh)
     else:
-        multiply_v_u_double(set, v, v_row, tiles, u, vectors, outputs, s, s_row, channels)
+        multiply_v_u_double(set, v, v_row, tiles, u, vectors, outputs, s, s_row, channels, fresh)
 
 
 cdef inline void multiply_u_v(

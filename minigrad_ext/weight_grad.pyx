@@ -20,7 +20,7 @@ number.
 
 import numpy as np
 
-from minigrad_ext.pool import empty
+from minigrad_ext.pool import FLOATS, empty
 
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
@@ -154,10 +154,9 @@ cdef int broad_weight_grad(
         m.tiles = min(m.vectors, max(m.tiles, divide(threads, m.groups * p.count)))
         parts = min(divide(2 * threads, m.groups * m.tiles), p.count // MANY)
         parts = min(p.count, max(parts, divide(threads, m.groups * m.tiles)))
-    dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = empty((1 if m.bare else images * image,), dtype)
-    cdef real[::1] sums = empty((m.groups * terms * m.room,), dtype)
-    cdef real[::1] turned = empty((threads * TERMS * m.unit,), dtype)
+    cdef real[::1] laid = empty((1 if m.bare else images * image,), FLOATS[sizeof(real)])
+    cdef real[::1] sums = empty((m.groups * terms * m.room,), FLOATS[sizeof(real)])
+    cdef real[::1] turned = empty((threads * TERMS * m.unit,), FLOATS[sizeof(real)])
     cdef const real *layout = &laid[0]
     while first < m.batch:
         images = min(images, m.batch - first)
@@ -191,7 +190,7 @@ cdef void add_dots(
     Py_ssize_t last_out, const Py_ssize_t *offset, real *rows, Py_ssize_t size,
 ) noexcept nogil:
     """sums[o, k] += what one group of one image contributes, for some of its outs; `rows` is for a plane of y"""
-    cdef Py_ssize_t group = image % m.groups, terms = m.channels * m.rows * m.columns, o
+    cdef Py_ssize_t group = image % m.groups, terms = count_terms(m), o
     layout += image * m.channels * m.plane
     for o in range(out, last_out):
         copy(
@@ -205,7 +204,8 @@ cdef bint narrow_weight_grad(
     const real[:, :, :, ::1] x, const real[:, :, :, ::1] y, real[:, :, :, ::1] w, const Geometry *g, int threads,
     int set,
 ) except -1:
-    """Where channels would leave most lanes of a tile empty, the places of y go there: a dot product for each weight.
+    """Where output channels would leave most lanes of a tile empty, the places of y go there: a dot product for each
+    weight.
 
     Rows of y are laid out like those of x, with zeros between them. There they meet what taps do not see, which adds
     nothing, unless it is infinite or NaN. Whether that happened shows in the result: False is the answer then, and w is
@@ -221,10 +221,9 @@ cdef bint narrow_weight_grad(
     size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
     image = layout_size(&m)
     images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
-    dtype = np.dtype(np.float32 if real is float else np.float64)
-    cdef real[::1] laid = np.zeros(images * image + m.pitch + SLACK, dtype)
-    cdef real[::1] rows = np.zeros(threads * size, dtype)
-    cdef real[::1] sums = np.zeros(w.shape[0] * terms, dtype)
+    cdef real[::1] laid = np.zeros(images * image + m.pitch + SLACK, FLOATS[sizeof(real)])
+    cdef real[::1] rows = np.zeros(threads * size, FLOATS[sizeof(real)])
+    cdef real[::1] sums = np.zeros(w.shape[0] * terms, FLOATS[sizeof(real)])
     for c in range(g.channels):
         for k in range(m.rows * m.columns):
             offset[c * m.rows * m.columns + k] = c * m.plane + m.tap[k]

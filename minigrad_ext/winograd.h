@@ -129,8 +129,8 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
 
 #define SEGMENT 16  /* tiles of one row, at most, transformed together: their pixels stay in the first-level cache */
 
-/* out[s, t] = (B^T d B)[s] (or (A y A^T)[s]) for `tiles` tiles, from `size` = 6 (or 4) rows of pixels whose first is
-   (row, column). Pixels outside the image are 0. */
+/* out[s, t] = (B^T x B)[s] (or, `of_y`, (A x A^T)[s]) for `tiles` tiles, from `size` = 6 (or 4) rows of pixels whose
+   first is (row, column). Pixels outside the image are 0. */
 INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int size, const REAL *x, const REAL *end,
                             ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column,
                             ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile, ptrdiff_t out_plane)
@@ -153,18 +153,15 @@ INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int si
                     out_plane);
 }
 
-static inline void NAME(transform_x)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width,
-                                     ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out,
-                                     ptrdiff_t out_tile, ptrdiff_t out_plane)
+static inline void NAME(transform_tiles)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width,
+                                         ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles,
+                                         int of_y, REAL *out, ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
-    NAME(transform)(NAME(B_adjoint), 6, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
-}
-
-static inline void NAME(transform_y)(const REAL *y, const REAL *end, ptrdiff_t height, ptrdiff_t width,
-                                     ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles, REAL *out,
-                                     ptrdiff_t out_tile, ptrdiff_t out_plane)
-{
-    NAME(transform)(NAME(A), 4, y, end, height, width, channels, row, column, tiles, out, out_tile, out_plane);
+#define TRANSFORM(once, size) \
+    NAME(transform)(once, size, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
+    if (of_y) TRANSFORM(NAME(A), 4);
+    else TRANSFORM(NAME(B_adjoint), 6);
+#undef TRANSFORM
 }
 
 /* Whether there is an infinity or NaN among size * LANES numbers: times 0, those are NaN, and stay NaN in any sum. */
@@ -246,12 +243,12 @@ INLINE void NAME(multiply)(const REAL *w, ptrdiff_t w_term, ptrdiff_t w_row, ptr
     }
 }
 
-/* s[t, o] = sum over c of v[t, c] * u[c, o] */
+/* s[t, o] (+)= sum over c of v[t, c] * u[c, o] */
 static inline void NAME(multiply_v_u)(const REAL *v, ptrdiff_t v_row, ptrdiff_t tiles, const REAL *u, ptrdiff_t vectors,
-                                      ptrdiff_t outputs, REAL *s, ptrdiff_t s_row, ptrdiff_t channels)
+                                      ptrdiff_t outputs, REAL *s, ptrdiff_t s_row, ptrdiff_t channels, int fresh)
 {
     NAME(multiply)(v, 1, v_row, tiles, u, vectors * LANES, channels * vectors * LANES, vectors, outputs, s, s_row,
-                   channels, 1);
+                   channels, fresh);
 }
 
 /* s[o, c] (+)= sum over t of u[t, o] * v[t, c] */

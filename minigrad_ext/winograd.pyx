@@ -55,11 +55,9 @@ After S. Winograd, Arithmetic complexity of computations (1980); A. Lavin, S. Gr
 neural networks (2015), https://arxiv.org/abs/1509.09308.
 """
 
-import numpy as np
-
 from cython.parallel cimport prange, threadid
 
-from minigrad_ext.pool import empty
+from minigrad_ext.pool import FLOATS, empty
 
 cdef extern from *:
     "#define WINOGRAD"
@@ -67,7 +65,7 @@ cdef extern from *:
 from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport lanes, real, tile_vectors
 from minigrad_ext.transforms cimport (
-    SEGMENT, TERMS, finish_w, finish_y, multiply_u_v, multiply_v_u, transform_w, transform_x, transform_y
+    SEGMENT, TERMS, finish_w, finish_y, multiply_u_v, multiply_v_u, transform_tiles, transform_w
 )
 
 cdef enum:
@@ -107,17 +105,12 @@ cdef Array array(const Map *m, Py_ssize_t rows, Py_ssize_t columns) noexcept:
     return a
 
 
-def applies(geometry, dtype) -> bool:
-    """Whether this rung can do it: a 3 x 3 kernel that moves by single pixels."""
-    return (
-        geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and geometry.dilation == (1, 1)
-        and np.dtype(dtype) in (np.float32, np.float64)
-    )
-
-
 cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) except *:
     cdef Map m
-    if not applies(geometry, np.float32):
+    if (
+        g.kernel_height != 3 or g.kernel_width != 3 or g.row_stride != 1 or g.column_stride != 1
+        or g.row_dilation != 1 or g.column_dilation != 1
+    ):
         raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and dilation 1, which {geometry} has not.")
     m.set, m.groups, m.lanes = set, g.groups, lanes
     m.x.channels, m.x.height, m.x.width = g.channels, g.height, g.width
@@ -149,10 +142,6 @@ cdef inline Segment segment(const Map *m, Py_ssize_t first, Py_ssize_t last) noe
     return s
 
 
-cdef inline type_of(const real *numbers):
-    return np.dtype(np.float32 if real is float else np.float64)
-
-
 # --- all tiles, all channels ---------------------------------------------------------------------------------
 
 cdef void transform_images(
@@ -168,13 +157,10 @@ cdef void transform_images(
             s = segment(m, t, last)
             start = <const real *>a.start + ((s.n * m.groups + group) * a.channels + c) * a.height * a.width
             channels = min(m.lanes, a.channels - c)
-            if a == &m.x:
-                transform_x(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top,
-                            s.column - a.left, s.tiles,
-                            out + (t - first) * v.row + c, v.row, v.plane)
-            else:
-                transform_y(m.set, start, <const real *>a.end, a.height, a.width, channels, s.row, s.column, s.tiles,
-                            out + (t - first) * v.row + c, v.row, v.plane)
+            transform_tiles(
+                m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top, s.column - a.left,
+                s.tiles, a == &m.y, out + (t - first) * v.row + c, v.row, v.plane,
+            )
             t += s.tiles
         c += m.lanes
 
@@ -187,30 +173,40 @@ cdef struct Weights:
 
 
 cdef void transform_weights(
-    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, real *out, Py_ssize_t plane
+    const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t last, real *out,
+    Py_ssize_t plane,
 ) noexcept nogil:
-    """out[s, c, o] for the output channels o of a panel."""
-    cdef Py_ssize_t c, o, first = panel * m.panel, last = min(m.y.channels, first + m.panel)
-    for c in range(m.x.channels):
-        o = first
-        while o < last:
+    """out[s, c - first, o] for some channels c of x, and the output channels o of a panel."""
+    cdef Py_ssize_t c, o = panel * m.panel, end = min(m.y.channels, o + m.panel)
+    while o < end:
+        for c in range(first, last):
             transform_w(m.set, <const real *>w.start + group * w.group + o * w.output + c * w.channel,
-                        <const real *>w.end, w.output, min(m.lanes, last - o), w.turned,
-                        out + c * m.panel + o - first, plane)
-            o += m.lanes
+                        <const real *>w.end, w.output, min(m.lanes, end - o), w.turned,
+                        out + (c - first) * m.panel, plane)
+        o += m.lanes
+        out += m.lanes
 
 
-cdef bint multiply(
-    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, const real *v, const Array *v_array,
-    Py_ssize_t start, Py_ssize_t stop, const real *u, Py_ssize_t u_plane, real *sums, const Array *s_array,
+cdef void multiply(
+    const Map *m, Py_ssize_t tiles, Py_ssize_t outputs, const real *v, const Array *v_array, const real *u,
+    Py_ssize_t u_plane, real *sums, const Array *s_array, Py_ssize_t channels, bint fresh,
 ) noexcept nogil:
-    """Tiles first ... last - 1 of the channels start ... stop - 1 of y. Returns whether a number is not finite."""
-    cdef Py_ssize_t o = start, s, t
+    """sums[s, t, o] (+)= the sum of v[s, t, c] * u[s, c, o] over some channels c of x"""
+    cdef Py_ssize_t s
+    for s in range(POINTS):
+        multiply_v_u(m.set, v + s * v_array.plane, v_array.row, tiles, u + s * u_plane, m.vectors, outputs,
+                     sums + s * s_array.plane, s_array.row, channels, fresh)
+
+
+cdef bint finish(
+    const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, Py_ssize_t start, Py_ssize_t stop,
+    const real *sums, const Array *s_array,
+) noexcept nogil:
+    """The tiles first ... last - 1 of the channels start ... stop - 1 of y, from their sums. Returns whether a number is
+    not finite."""
+    cdef Py_ssize_t o = start, t
     cdef Segment part
     cdef bint not_finite = False
-    for s in range(POINTS):
-        multiply_v_u(m.set, v + s * v_array.plane, v_array.row, last - first, u + s * u_plane, m.vectors, stop - start,
-                     sums + s * s_array.plane, s_array.row, m.x.channels)
     while o < stop:
         t = first
         while t < last:
@@ -229,7 +225,8 @@ cdef bint multiply(
 
 cdef bint tiles_in_turn(Map *m, const Weights *w, const real *weights, int threads) except *:
     """First U, then blocks of tiles."""
-    cdef Py_ssize_t item, blocks, block, private, plane = odd(m.panels * m.panel * m.x.channels, m.lanes)
+    cdef Py_ssize_t item, blocks, block, private, c, panel, plane = odd(m.panels * m.panel * m.x.channels, m.lanes)
+    cdef Py_ssize_t cuts = divide(m.x.channels, 16)
     cdef bint not_finite = False
     cdef Array v, s
     blocks = divide(m.tiles, TILES)
@@ -238,13 +235,17 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, const real *weights, int threa
     blocks = divide(m.tiles, block)
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
-    cdef real[::1] shared = empty((m.groups * POINTS * plane,), type_of(weights))
-    cdef real[::1] scratch = empty((threads * private,), type_of(weights))
+    cdef real[::1] shared = empty((m.groups * POINTS * plane,), FLOATS[sizeof(real)])
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     cdef real *u = &shared[0]
     cdef real *mine = &scratch[0]
-    for item in prange(m.groups * m.panels, nogil=True, schedule="static", num_threads=threads):
-        transform_weights(m, w, item // m.panels, item % m.panels,
-                          u + item // m.panels * POINTS * plane + item % m.panels * m.panel * m.x.channels, plane)
+    for item in prange(m.groups * m.panels * cuts, nogil=True, schedule="static", num_threads=threads):
+        c = item % cuts * m.x.channels // cuts
+        panel = item // cuts
+        transform_weights(
+            m, w, panel // m.panels, panel % m.panels, c, (item % cuts + 1) * m.x.channels // cuts,
+            u + panel // m.panels * POINTS * plane + (panel % m.panels * m.x.channels + c) * m.panel, plane,
+        )
     for item in prange(m.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
         not_finite |= block_of_tiles(m, item // blocks, item % blocks * block, min(m.tiles,
                                                                                    (item % blocks + 1) * block),
@@ -257,17 +258,19 @@ cdef bint block_of_tiles(
     const Array *v, const Array *s,
 ) noexcept nogil:
     transform_images(m, &m.x, group, first, last, mine, v)
-    return multiply(m, group, first, last, mine, v, 0, m.y.channels, u, u_plane, mine + v.group, s)
+    multiply(m, last - first, m.y.channels, mine, v, u, u_plane, mine + v.group, s, m.x.channels, True)
+    return finish(m, group, first, last, 0, m.y.channels, mine + v.group, s)
 
 
 cdef bint panels_in_turn(Map *m, const Weights *w, const real *weights, int threads) except *:
     """First V, then panels of output channels."""
-    cdef Py_ssize_t item, blocks = divide(m.tiles, 8), private, plane = odd(m.panel * m.x.channels, m.lanes)
+    cdef Py_ssize_t item, blocks = divide(m.tiles, 8), private
+    cdef Py_ssize_t plane = odd(m.panel * min(<Py_ssize_t>TERMS, m.x.channels), m.lanes)
     cdef bint not_finite = False
     cdef Array v = array(m, m.tiles, m.x.channels), s = array(m, m.tiles, m.panel)
     private = POINTS * plane + s.group
-    cdef real[::1] shared = empty((m.groups * v.group,), type_of(weights))
-    cdef real[::1] scratch = empty((threads * private,), type_of(weights))
+    cdef real[::1] shared = empty((m.groups * v.group,), FLOATS[sizeof(real)])
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     cdef real *all_v = &shared[0]
     cdef real *mine = &scratch[0]
     for item in prange(m.groups * blocks, nogil=True, schedule="dynamic", num_threads=threads):
@@ -283,9 +286,15 @@ cdef bint panel_of_outputs(
     const Map *m, const Weights *w, Py_ssize_t group, Py_ssize_t panel, const real *v, const Array *v_array,
     real *mine, Py_ssize_t plane, const Array *s,
 ) noexcept nogil:
-    transform_weights(m, w, group, panel, mine, plane)
-    return multiply(m, group, 0, m.tiles, v, v_array, panel * m.panel, min(m.y.channels, (panel + 1) * m.panel), mine,
-                    plane, mine + POINTS * plane, s)
+    """The weights for TERMS channels at a time: U stays in the second-level cache between its making and its use."""
+    cdef Py_ssize_t start = panel * m.panel, stop = min(m.y.channels, start + m.panel), c = 0, channels
+    cdef real *sums = mine + POINTS * plane
+    while c == 0 or c < m.x.channels:
+        channels = min(<Py_ssize_t>TERMS, m.x.channels - c)
+        transform_weights(m, w, group, panel, c, c + channels, mine, plane)
+        multiply(m, m.tiles, stop - start, v + c, v_array, mine, plane, sums, s, channels, c == 0)
+        c += channels if channels else 1
+    return finish(m, group, 0, m.tiles, start, stop, sums, s)
 
 
 cdef bint correlate(Map *m, const Weights *w, const real *weights, Py_ssize_t batch, int threads) except *:
@@ -376,7 +385,7 @@ def conv2d_weight_grad(
     outputs = g.out_channels if chunk < m.tiles else min(
         g.out_channels, max(TERMS, WORKSPACE // (channel * odd(g.channels, m.lanes)) // 8 * 8))
     v, u, s = array(&m, chunk, g.channels), array(&m, chunk, g.out_channels), array(&m, outputs, g.channels)
-    cdef real[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), type_of(&w[0, 0, 0, 0]))
+    cdef real[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), FLOATS[sizeof(real)])
     cdef real *all_v = &workspace[0]
     cdef real *all_u = all_v + g.groups * v.group
     cdef real *sums = all_u + g.groups * u.group
