@@ -49,8 +49,8 @@ from libc.string cimport memset
 from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport copy, finite, lanes, put, real, tile, tile_columns, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, first_out, forward, lay_out,
-    layout_size, point, prepare, table_size,
+    COLUMNS, LANES, SLACK, TERMS, WIDE, WORKSPACE, Correlation, Cut, count_terms, find_offsets, first_out, forward,
+    lay_out, layout_size, point, prepare, table_size,
 )
 
 cdef enum:
@@ -60,13 +60,6 @@ cdef enum:
     NEAR = 24 * 1024       # bytes in lanes, of weights or pixels, that the other side passes over: in the nearest cache
     LONGEST = 256          # terms of a block of weights: of longer sums the errors grow
     SMALL = 1 << 18        # bytes of a layout that, with what is made of it, stays in a second-level cache
-
-
-cdef void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
-    """Where in the layout of an image each term (c, u, v) begins."""
-    cdef Py_ssize_t k, taps = m.rows * m.columns
-    for k in range(m.channels * taps):
-        offset[k] = k // taps * m.plane + m.tap[k % taps]
 
 
 # --- weights -------------------------------------------------------------------------------------------------
@@ -131,9 +124,9 @@ cdef inline void pack_channel(
         to = packed + kind.weights_before + (out * m.channels + c * width) * kind.rows * kind.columns
         for t in range(kind.rows * kind.columns):
             if turns:
-                copy(m.set, to + t * width, width, turned + kind.weight[t] * width, width, 1, outs)
+                copy(m.set, to + t * width, width, turned + kind.weight[t] * width, width, 1, outs, False)
             elif m.w_out == 1:
-                copy(m.set, to + t * width, width, w, width, 1, outs)
+                copy(m.set, to + t * width, width, w, width, 1, outs, False)
             else:
                 for a in range(outs):
                     to[t * width + a] = w[kind.weight[t] + a * m.w_out]
@@ -153,7 +146,7 @@ cdef inline void write_out(
     """Takes `rows` of a result, `pitch` apart, to their places, `out_pitch` apart."""
     cdef Py_ssize_t i
     if m.out_column == 1:
-        copy(m.set, out, out_pitch, result, pitch, rows, columns)
+        copy(m.set, out, out_pitch, result, pitch, rows, columns, False)
     else:
         for i in range(rows):
             put(m.set, out + i * out_pitch, m.out_column, result + i * pitch, columns)
@@ -344,6 +337,7 @@ cdef int image_by_image(
     cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
     cdef Py_ssize_t[::1] before = np.empty(kinds, np.intp)
+    memset(&scratch[0], 0, threads * private * sizeof(real))
     terms = 0
     for k in range(kinds):
         before[k] = terms
@@ -354,22 +348,22 @@ cdef int image_by_image(
         for k in range(kinds):
             one_image(
                 m + k, source, weights_of(m + k, w, packed), out, item, &offset[0] + before[k],
-                &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK,
+                &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK, kinds == 1,
             )
     return 0
 
 
 cdef void one_image(
     const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
-    const Py_ssize_t *offset, real *layout, real *result,
+    const Py_ssize_t *offset, real *layout, real *result, bint blank,
 ) noexcept nogil:
-    """All places of one kind in one group of one image."""
+    """All places of one kind in one group of one image; `blank` as for `lay_out`."""
     cdef Py_ssize_t k
     if nothing_to_add(m):
         zero_out(m, out, image * m.outs, (image + 1) * m.outs)
         return
     for k in range(m.channels):
-        lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane)
+        lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane, blank)
     memset(layout + m.channels * m.plane, 0, SLACK * sizeof(real))
     for k in range(m.cut.down * m.cut.across):
         wide_panel(m, layout, w, out, image, k, offset, result)
@@ -443,7 +437,7 @@ cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, r
         for item in prange(
             0 if m.bare else images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
         ):
-            lay_out(m, source + item * m.height * m.width, &laid[item * m.plane])
+            lay_out(m, source + item * m.height * m.width, &laid[item * m.plane], False)
         if m.lanes:
             outs_in_lanes(m, images, layout, w, out, offset, threads)
         else:

@@ -24,9 +24,9 @@ cdef extern from "instructions.h" nogil:
     void dot_double(int set, const double *y, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
                     size, double *out)
     void copy_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t planes,
-                    Py_ssize_t size)
+                    Py_ssize_t size, bint zeros)
     void copy_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t planes,
-                     Py_ssize_t size)
+                     Py_ssize_t size, bint zeros)
     void pick_float(int set, float *out, const float *x, Py_ssize_t stride, Py_ssize_t size)
     void pick_double(int set, double *out, const double *x, Py_ssize_t stride, Py_ssize_t size)
     void put_float(int set, float *out, Py_ssize_t stride, const float *x, Py_ssize_t size)
@@ -77,11 +77,12 @@ cdef inline void dot(
 
 cdef inline void copy(
     int set, real *out, Py_ssize_t out_row, const real *x, Py_ssize_t x_row, Py_ssize_t planes, Py_ssize_t size,
+    bint zeros,
 ) noexcept nogil:
     if real is float:
-        copy_float(set, out, out_row, x, x_row, planes, size)
+        copy_float(set, out, out_row, x, x_row, planes, size, zeros)
     else:
-        copy_double(set, out, out_row, x, x_row, planes, size)
+        copy_double(set, out, out_row, x, x_row, planes, size, zeros)
 
 
 cdef inline void pick(int set, real *out, const real *x, Py_ssize_t stride, Py_ssize_t size) noexcept nogil:

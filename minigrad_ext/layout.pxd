@@ -105,6 +105,13 @@ cdef inline Py_ssize_t count_terms(const Correlation *m) noexcept nogil:
     return m.channels * m.rows * m.columns
 
 
+cdef inline void find_offsets(const Correlation *m, Py_ssize_t *offset) noexcept nogil:
+    """Where in the layout of an image each term (c, u, v) begins."""
+    cdef Py_ssize_t k, taps = m.rows * m.columns
+    for k in range(m.channels * taps):
+        offset[k] = k // taps * m.plane + m.tap[k % taps]
+
+
 cdef inline Py_ssize_t first_out(const Correlation *m, Py_ssize_t tile) noexcept nogil:
     """Of a tile. Those with outs in lanes differ by a vector at most."""
     return tile * m.vectors // m.tiles * m.lanes if m.lanes else tile * m.unit
@@ -182,8 +189,8 @@ cdef inline Py_ssize_t layout_size(const Correlation *m) except -1:
     return m.groups * m.channels * m.plane
 
 
-cdef inline void lay_out(const Correlation *m, const real *source, real *plane) noexcept nogil:
-    """One channel of one image as taps see it, zeros beyond the border."""
+cdef inline void lay_out(const Correlation *m, const real *source, real *plane, bint blank) noexcept nogil:
+    """One channel of one image as taps see it, zeros beyond the border. `blank` says that these are there already."""
     cdef Py_ssize_t a, b, i
     cdef const real *from_
     cdef Run rows, columns
@@ -191,7 +198,7 @@ cdef inline void lay_out(const Correlation *m, const real *source, real *plane) 
         rows = meet(m.row_kind[a], m.row_sort, m.height, 0, m.depth)
         for b in range(m.column_kinds):
             columns = meet(m.column_kind[b], m.column_sort, m.width, 0, m.pitch)
-            if rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch:
+            if not blank and (rows.stop - rows.start < m.depth or columns.stop - columns.start < m.pitch):
                 memset(plane, 0, m.area * sizeof(real))
             if rows.start < rows.stop and columns.start < columns.stop:
                 from_ = source + (m.row_kind[a] + rows.start * m.row_sort) * m.width
@@ -199,7 +206,7 @@ cdef inline void lay_out(const Correlation *m, const real *source, real *plane) 
                 if m.column_sort == 1:
                     copy(
                         m.set, plane + rows.start * m.pitch + columns.start, m.pitch, from_, m.row_sort * m.width,
-                        rows.stop - rows.start, columns.stop - columns.start,
+                        rows.stop - rows.start, columns.stop - columns.start, True,
                     )
                 else:
                     for i in range(rows.start, rows.stop):

@@ -56,7 +56,7 @@ cdef inline void copy_panel(
     if m.turned:
         transpose(m.set, panel, m.block_columns, y, m.y_row, columns, terms)
     else:
-        copy(m.set, panel, m.block_columns, y, m.y_row, terms, columns)
+        copy(m.set, panel, m.block_columns, y, m.y_row, terms, columns, False)
 
 
 cdef void panel_block(
@@ -92,7 +92,7 @@ cdef void panel_block(
             a += unit
         k += terms
     if not whole:
-        copy(m.set, z, m.columns, beside, to_row, rows, columns)
+        copy(m.set, z, m.columns, beside, to_row, rows, columns, False)
 
 
 cdef void rows_block(

@@ -16,6 +16,11 @@
 
 #ifdef __GNUC__
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+#if SIZE == 8
+typedef int64_t NAME(places) __attribute__((vector_size(BYTES)));  /* numbers of lanes, or masks */
+#else
+typedef int32_t NAME(places) __attribute__((vector_size(BYTES)));
+#endif
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 24")
 /* To the compiler, what the pointer is from here on is news: else it makes one pointer for each thing that this one
@@ -111,15 +116,27 @@ static inline ptrdiff_t NAME(columns)(ptrdiff_t rows) { return MOST(rows) * LANE
 static inline ptrdiff_t NAME(lanes)(void) { return LANES; }
 
 /* out[c, j] = x[c, j]  for c < planes and j < size;  arrays (planes, out_row) and (planes, x_row). Exactly these are
-   read and written. */
+   written; or with `zeros`, which says that what lies between two rows of out shall be 0, that may be written, too. */
 static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdiff_t x_row, ptrdiff_t planes,
-                              ptrdiff_t size)
+                              ptrdiff_t size, int zeros)
 {
-    for (ptrdiff_t c = 0; c < planes; c++, out += out_row, x += x_row) {
+    const ptrdiff_t beyond = (LANES - size % LANES) % LANES;
+#ifdef __GNUC__
+    NAME(places) rest;
+    for (int j = 0; j < LANES; j++) rest[j] = j < size % LANES ? -1 : 0;
+#endif
+    for (ptrdiff_t c = planes - 1; c >= 0; c--, out += out_row, x += x_row) {  /* c rows are still to come */
         ptrdiff_t j = 0;
         for (; j + LANES <= size; j += LANES)
             *(VECTOR *)(out + j) = *(const VECTOR *)(x + j);
-        /* The rest in pieces of 8, 4, 2 and 1: memcpy of a literal size is one or two instructions. */
+#ifdef __GNUC__
+        /* A whole vector where the rows to come overwrite what is too much of it. */
+        if (j < size && (zeros || out_row == size) && c * out_row >= beyond && c * x_row >= beyond) {
+            *(VECTOR *)(out + j) = (VECTOR)((NAME(places)) * (const VECTOR *)(x + j) & rest);
+            continue;
+        }
+#endif
+        /* Else the rest in pieces of 8, 4, 2 and 1: memcpy of a literal size is one or two instructions. */
         if (LANES > 8 && (size & 8)) { memcpy(out + j, x + j, 8 * sizeof(REAL)); j += 8; }
         if (LANES > 4 && (size & 4)) { memcpy(out + j, x + j, 4 * sizeof(REAL)); j += 4; }
         if (LANES > 2 && (size & 2)) { memcpy(out + j, x + j, 2 * sizeof(REAL)); j += 2; }
@@ -146,11 +163,6 @@ static inline void NAME(copy)(REAL *out, ptrdiff_t out_row, const REAL *x, ptrdi
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#if SIZE == 8
-typedef int64_t NAME(places) __attribute__((vector_size(BYTES)));
-#else
-typedef int32_t NAME(places) __attribute__((vector_size(BYTES)));
-#endif
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (NAME(places)){__VA_ARGS__})
 #endif
 
@@ -189,7 +201,7 @@ static inline void NAME(put)(REAL *out, ptrdiff_t stride, const REAL *x, ptrdiff
 INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, const int terms, ptrdiff_t size,
                        REAL *out)
 {
-    VECTOR sum[8];
+    VECTOR sum[9];
     UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};
     for (ptrdiff_t q = 0; q < size; q += LANES) {
         const VECTOR factor = *(const VECTOR *)(y + q);
@@ -206,10 +218,15 @@ INLINE void NAME(dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, co
 static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, ptrdiff_t size,
                              REAL *out)
 {
-    ptrdiff_t k = 0;
-    for (; k + 8 <= terms; k += 8) NAME(dots)(y, x, offset + k, 8, size, out + k);
-    for (; k + 3 <= terms; k += 3) NAME(dots)(y, x, offset + k, 3, size, out + k);
-    for (; k < terms; k++) NAME(dots)(y, x, offset + k, 1, size, out + k);
+    for (ptrdiff_t k = 0; k < terms;) {  /* by nines, the taps of most kernels; else by as many as are left */
+        const ptrdiff_t some = terms - k < 9 ? terms - k : 9;
+        switch (some) {
+#define CASE(some) case some: NAME(dots)(y, x, offset + k, some, size, out + k); break;
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9)
+#undef CASE
+        }
+        k += some;
+    }
 }
 
 /* Whether `size` numbers are all finite: 0 times infinity is NaN, as is 0 times NaN. */

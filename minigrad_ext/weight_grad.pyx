@@ -23,12 +23,12 @@ import numpy as np
 from minigrad_ext.pool import FLOATS, empty
 
 from cython.parallel cimport prange, threadid
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
-    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, first_out, forward, lay_out, layout_size,
+    LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, find_offsets, first_out, forward, lay_out, layout_size,
     table_size,
 )
 
@@ -165,7 +165,7 @@ cdef int broad_weight_grad(
         for item in prange(
             0 if m.bare else images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads
         ):
-            lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane])
+            lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane], False)
         for item in prange(m.groups * m.tiles * parts, nogil=True, schedule="dynamic", num_threads=threads):
             part = item % parts
             unit = item // parts
@@ -186,18 +186,22 @@ cdef int broad_weight_grad(
 # --- places in lanes -----------------------------------------------------------------------------------------
 
 cdef void add_dots(
-    const Correlation *m, const real *layout, const real *y, real *sums, Py_ssize_t image, Py_ssize_t out,
-    Py_ssize_t last_out, const Py_ssize_t *offset, real *rows, Py_ssize_t size,
+    const Correlation *m, const real *x, const real *y, real *sums, Py_ssize_t group, Py_ssize_t out,
+    Py_ssize_t last_out, const Py_ssize_t *offset, real *layout, real *rows, Py_ssize_t size,
 ) noexcept nogil:
-    """sums[o, k] += what one group of one image contributes, for some of its outs; `rows` is for a plane of y"""
-    cdef Py_ssize_t group = image % m.groups, terms = count_terms(m), o
-    layout += image * m.channels * m.plane
-    for o in range(out, last_out):
-        copy(
-            m.set, rows, m.pitch, y + (image * m.outs + o) * m.grid_height * m.grid_width, m.grid_width, m.grid_height,
-            m.grid_width,
-        )
-        dot(m.set, rows, layout, offset, terms, size, sums + (group * m.outs + o) * terms)
+    """sums[o, k] for some outs of a group; `layout` is for its part of one image, and `rows` for a plane of y."""
+    cdef Py_ssize_t terms = count_terms(m), image, n, c, o
+    memset(sums + (group * m.outs + out) * terms, 0, (last_out - out) * terms * sizeof(real))
+    for n in range(m.batch):
+        image = n * m.groups + group
+        for c in range(m.channels):
+            lay_out(m, x + (image * m.channels + c) * m.height * m.width, layout + c * m.plane, True)
+        for o in range(out, last_out):
+            copy(
+                m.set, rows, m.pitch, y + (image * m.outs + o) * m.grid_height * m.grid_width, m.grid_width,
+                m.grid_height, m.grid_width, True,
+            )
+            dot(m.set, rows, layout, offset, terms, size, sums + (group * m.outs + o) * terms)
 
 
 cdef bint narrow_weight_grad(
@@ -212,32 +216,21 @@ cdef bint narrow_weight_grad(
     not to be used.
     """
     cdef Correlation m
-    cdef Py_ssize_t terms = g.channels * g.kernel_height * g.kernel_width, size
-    cdef Py_ssize_t parts = max(1, min(g.out_channels, (2 * threads + g.groups - 1) // g.groups)) if threads > 1 else 1
-    cdef Py_ssize_t image, images, first = 0, item, i, k, c
+    cdef Py_ssize_t parts = min(g.out_channels, divide(threads, g.groups))  # of the outs of a group
+    cdef Py_ssize_t size, laid, private, item
     cdef Py_ssize_t[::1] table = np.empty(table_size(g), np.intp)
-    cdef Py_ssize_t[::1] offset = np.empty(terms, np.intp)
     forward(g, &m, &table[0], set, 0)
-    size = (m.grid_height * m.pitch + LANES - 1) // LANES * LANES
-    image = layout_size(&m)
-    images = max(1, min(m.batch, WORKSPACE // <Py_ssize_t>sizeof(real) // max(1, image)))
-    cdef real[::1] laid = np.zeros(images * image + m.pitch + SLACK, FLOATS[sizeof(real)])
-    cdef real[::1] rows = np.zeros(threads * size, FLOATS[sizeof(real)])
-    cdef real[::1] sums = np.zeros(w.shape[0] * terms, FLOATS[sizeof(real)])
-    for c in range(g.channels):
-        for k in range(m.rows * m.columns):
-            offset[c * m.rows * m.columns + k] = c * m.plane + m.tap[k]
-    while first < m.batch:
-        images = min(images, m.batch - first)
-        for item in prange(images * m.groups * m.channels, nogil=True, schedule="static", num_threads=threads):
-            lay_out(&m, &x[first, 0, 0, 0] + item * m.height * m.width, &laid[item * m.plane])
-        for item in prange(m.groups * parts, nogil=True, schedule="static", num_threads=threads):
-            for i in range(images):
-                add_dots(
-                    &m, &laid[0], &y[first, 0, 0, 0], &sums[0], i * m.groups + item // parts,
-                    item % parts * m.outs // parts, (item % parts + 1) * m.outs // parts, &offset[0],
-                    &rows[threadid() * size], size,
-                )
-        first += images
-    memcpy(&w[0, 0, 0, 0], &sums[0], w.shape[0] * terms * sizeof(real))
-    return finite(set, &sums[0], w.shape[0] * terms)
+    cdef Py_ssize_t[::1] offset = np.empty(count_terms(&m), np.intp)
+    find_offsets(&m, &offset[0])
+    size = divide(m.grid_height * m.pitch, LANES) * LANES
+    laid = layout_size(&m) // m.groups + m.pitch + SLACK
+    private = laid + size
+    cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
+    memset(&scratch[0], 0, threads * private * sizeof(real))
+    for item in prange(m.groups * parts, nogil=True, schedule="static", num_threads=threads):
+        add_dots(
+            &m, &x[0, 0, 0, 0], &y[0, 0, 0, 0], &w[0, 0, 0, 0], item // parts, item % parts * m.outs // parts,
+            (item % parts + 1) * m.outs // parts, &offset[0], &scratch[threadid() * private],
+            &scratch[threadid() * private] + laid, size,
+        )
+    return finite(set, &w[0, 0, 0, 0], g.groups * g.out_channels * count_terms(&m))

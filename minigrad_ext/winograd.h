@@ -121,7 +121,7 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
             NAME(store_rows)(x + k, plane, a);
         else
             NAME(copy)(x + k, plane, (const REAL *)a, LANES, channels < LANES ? channels : LANES,
-                       size - k < LANES ? size - k : LANES);
+                       size - k < LANES ? size - k : LANES, 0);
     }
 }
 

@@ -202,8 +202,8 @@ cdef bint finish(
     const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, Py_ssize_t start, Py_ssize_t stop,
     const real *sums, const Array *s_array,
 ) noexcept nogil:
-    """The tiles first ... last - 1 of the channels start ... stop - 1 of y, from their sums. Returns whether a number is
-    not finite."""
+    """The tiles first ... last - 1 of channels start ... stop - 1 of y, from their sums. Returns whether a number is not
+    finite."""
     cdef Py_ssize_t o = start, t
     cdef Segment part
     cdef bint not_finite = False
