@@ -168,7 +168,10 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
                 + (m.column[v] - m.column_kind[m.column_number[v]]) // m.column_sort
             )
     if m.lanes:
-        m.tiles = divide(m.vectors, tile_vectors(m.set))
+        k = tile_vectors(m.set)  # or one less, if then a tile has a whole row of places
+        if tile_rows(m.set, k) < m.grid_width <= tile_rows(m.set, k - 1):
+            k -= 1
+        m.tiles = divide(m.vectors, k)
         m.unit, m.room = divide(m.vectors, m.tiles) * m.lanes, m.vectors * m.lanes
         m.packed = not m.in_order or m.batch * m.grid_height * m.grid_width > FEW
         return
