@@ -383,7 +383,7 @@ def conv2d_weight_grad(
     chunk = threads * WORKSPACE // (channel * (odd(g.channels, m.lanes) + odd(g.out_channels, m.lanes)))
     chunk = min(m.tiles, max(TERMS, chunk // TERMS * TERMS))
     outputs = g.out_channels if chunk < m.tiles else min(
-        g.out_channels, max(TERMS, WORKSPACE // (channel * odd(g.channels, m.lanes)) // 8 * 8))
+        g.out_channels, max(24, threads * WORKSPACE // (channel * odd(g.channels, m.lanes)) // 24 * 24))
     v, u, s = array(&m, chunk, g.channels), array(&m, chunk, g.out_channels), array(&m, outputs, g.channels)
     cdef real[::1] workspace = empty((g.groups * (v.group + u.group + s.group),), FLOATS[sizeof(real)])
     cdef real *all_v = &workspace[0]
