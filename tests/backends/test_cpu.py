@@ -137,6 +137,60 @@ def test_particular_geometries(g: ConvGeometry, rng: np.random.Generator) -> Non
     assert_agrees(g, integers(rng, np.float32))
 
 
+@st.composite
+def wide_geometries(draw: st.DrawFn) -> ConvGeometry:
+    """As many output channels as fill vectors and tiles of any instruction set, and some that do not quite."""
+
+    def pair(least: int, most: int) -> tuple[int, int]:
+        return draw(st.tuples(st.integers(least, most), st.integers(least, most)))
+
+    groups, channels, outs = (draw(st.integers(1, most)) for most in (2, 40, 90))
+    kernel, stride, padding, dilation = pair(1, 3), pair(1, 3), pair(0, 2), pair(1, 2)
+    image = [dilation[a] * (kernel[a] - 1) + 1 + pair(0, 15)[a] for a in (0, 1)]
+    x_shape, w_shape = (draw(st.integers(1, 4)), groups * channels, *image), (groups * outs, channels, *kernel)
+    g = conv_geometry("test", x_shape, w_shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+    assume(g.flops < 4_000_000)  # the loops take half a millisecond for that
+    return g
+
+
+def assert_direct_agrees_with_loops(g: ConvGeometry, draw: Callable[[tuple[int, ...]], Any]) -> None:
+    for name in MAPS:
+        arrays = operands(name, g, draw)
+        with use("loops"):
+            expected = getattr(CPU, name)(*arrays, g)
+        for instructions in instruction_sets():
+            with use("direct", instructions):
+                found = getattr(CPU, name)(*arrays, g)
+            np.testing.assert_array_equal(found, expected, err_msg=f"{name} on direct, {instructions}, with {g}")
+
+
+@settings(max_examples=200)
+@given(g=wide_geometries(), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1))
+def test_direct_agrees_with_loops_on_many_channels(g: ConvGeometry, dtype: str, seed: int) -> None:
+    assert_direct_agrees_with_loops(g, integers(np.random.default_rng(seed), dtype))
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        geometry((2, 5, 20, 30), (49, 5, 2, 2)),  # places enough for all weights to be packed first
+        geometry((3, 6, 40, 13), (70, 6, 3, 3), stride=2, padding=1),
+        geometry((1, 3, 3, 700), (20, 3, 1, 2), padding=(0, 1)),  # rows longer than a panel
+        geometry((4, 130, 5, 5), (36, 130, 3, 3), padding=1),  # blocks of terms, the last of them smaller
+        geometry((40, 9, 4, 4), (17, 9, 3, 2)),  # blocks of terms over many images
+        geometry((2, 40, 14, 14), (64, 20, 3, 3), stride=(2, 1), padding=1, groups=2),
+        geometry((2, 16, 9, 7), (160, 16, 1, 1)),  # the image itself serves, as one row
+        geometry((2, 16, 9, 7), (16, 16, 2, 1)),  # and row by row
+        geometry((5, 24, 30, 14), (24, 1, 3, 3), padding=1, groups=24),  # one after the other, without any lanes
+        geometry((3, 4, 9, 14), (6, 2, 5, 5), padding=2, groups=2),  # more taps than a dot product takes at once
+    ],
+    ids=lambda g: f"{g.x_shape}*{g.w_shape}",
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_direct_agrees_with_loops_on_large_ones(g: ConvGeometry, dtype: str, rng: np.random.Generator) -> None:
+    assert_direct_agrees_with_loops(g, integers(rng, dtype))
+
+
 @pytest.mark.parametrize(("rung", "bound"), [("loops", 1e-6), ("direct", 1e-6), ("winograd", 3e-6)])
 @pytest.mark.parametrize("name", MAPS)
 def test_float32_is_accurate(name: str, rung: str, bound: float, rng: np.random.Generator) -> None:
