@@ -6,16 +6,19 @@ from minigrad_ext.instructions cimport real
 cdef extern from "instructions.h" nogil:
     const Py_ssize_t SEGMENT, TERMS
     void transform_tiles_float(int set, const float *x, const float *end, Py_ssize_t height, Py_ssize_t width,
-                               Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, bint of_y,
-                               float *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
+                               Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t row_dilation,
+                               Py_ssize_t dilation, Py_ssize_t first, Py_ssize_t tiles, bint of_y, float *out,
+                               Py_ssize_t out_tile, Py_ssize_t out_plane)
     void transform_tiles_double(int set, const double *x, const double *end, Py_ssize_t height, Py_ssize_t width,
-                                Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles, bint of_y,
-                                double *out, Py_ssize_t out_tile, Py_ssize_t out_plane)
+                                Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t row_dilation,
+                                Py_ssize_t dilation, Py_ssize_t first, Py_ssize_t tiles, bint of_y, double *out,
+                                Py_ssize_t out_tile, Py_ssize_t out_plane)
     int finish_y_float(int set, const float *s, Py_ssize_t s_tile, Py_ssize_t s_plane, float *y, Py_ssize_t height,
-                       Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles)
+                       Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column,
+                       Py_ssize_t row_dilation, Py_ssize_t dilation, Py_ssize_t tiles)
     int finish_y_double(int set, const double *s, Py_ssize_t s_tile, Py_ssize_t s_plane, double *y,
                         Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column,
-                        Py_ssize_t tiles)
+                        Py_ssize_t row_dilation, Py_ssize_t dilation, Py_ssize_t tiles)
     void transform_w_float(int set, const float *w, const float *end, Py_ssize_t distance, Py_ssize_t kernels,
                            bint turned, float *out, Py_ssize_t out_plane)
     void transform_w_double(int set, const double *w, const double *end, Py_ssize_t distance, Py_ssize_t kernels,
@@ -38,26 +41,28 @@ cdef extern from "instructions.h" nogil:
 
 cdef inline void transform_tiles(
     int set, const real *x, const real *end, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t row,
-    Py_ssize_t column, Py_ssize_t tiles, bint of_y, real *out, Py_ssize_t out_tile, Py_ssize_t out_plane,
+    Py_ssize_t column, Py_ssize_t row_dilation, Py_ssize_t dilation, Py_ssize_t first, Py_ssize_t tiles, bint of_y,
+    real *out, Py_ssize_t out_tile, Py_ssize_t out_plane,
 ) noexcept nogil:
     if real is float:
-        transform_tiles_float(
-            set, x, end, height, width, channels, row, column, tiles, of_y, out, out_tile, out_plane
-        )
+        transform_tiles_float(set, x, end, height, width, channels, row, column, row_dilation, dilation, first, tiles,
+                              of_y, out, out_tile, out_plane)
     else:
-        transform_tiles_double(
-            set, x, end, height, width, channels, row, column, tiles, of_y, out, out_tile, out_plane
-        )
+        transform_tiles_double(set, x, end, height, width, channels, row, column, row_dilation, dilation, first,
+                               tiles, of_y, out, out_tile, out_plane)
 
 
 cdef inline bint finish_y(
     int set, const real *s, Py_ssize_t s_tile, Py_ssize_t s_plane, real *y, Py_ssize_t height, Py_ssize_t width,
-    Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t tiles,
+    Py_ssize_t channels, Py_ssize_t row, Py_ssize_t column, Py_ssize_t row_dilation, Py_ssize_t dilation,
+    Py_ssize_t tiles,
 ) noexcept nogil:
     if real is float:
-        return finish_y_float(set, s, s_tile, s_plane, y, height, width, channels, row, column, tiles)
+        return finish_y_float(set, s, s_tile, s_plane, y, height, width, channels, row, column, row_dilation,
+                              dilation, tiles)
     else:
-        return finish_y_double(set, s, s_tile, s_plane, y, height, width, channels, row, column, tiles)
+        return finish_y_double(set, s, s_tile, s_plane, y, height, width, channels, row, column, row_dilation,
+                               dilation, tiles)
 
 
 cdef inline void transform_w(

@@ -127,38 +127,55 @@ INLINE void NAME(channels_first)(REAL *x, ptrdiff_t plane, ptrdiff_t channels, p
 
 /* --- the transforms ----------------------------------------------------------------------------------------------- */
 
-#define SEGMENT 16  /* tiles of one row, at most, transformed together: their pixels stay in the first-level cache */
+/* Tiles of a row that are transformed together, at most: their pixels stay in the first-level cache. With dilation d, a
+   tile is of every d-th pixel: d tiles, which begin side by side, share 4 * d columns of results. */
+#define SEGMENT 16
 
-/* out[s, t] = (B^T x B)[s] (or, `of_y`, (A x A^T)[s]) for `tiles` tiles, from `size` = 6 (or 4) rows of pixels whose
-   first is (row, column). Pixels outside the image are 0. */
+/* The column in which a tile of such a row begins. */
+INLINE ptrdiff_t NAME(column_of)(ptrdiff_t tile, ptrdiff_t dilation)
+{
+    return tile / dilation * 4 * dilation + tile % dilation;
+}
+
+/* out[s, t] = (B^T x B)[s] (or, `of_y`, (A x A^T)[s]) for `tiles` tiles of a row from the tile `first` on, from `size` = 6
+   (or 4) rows of pixels. Pixel 0 of tile 0 is (row, column); pixels outside the image are 0. */
 INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int size, const REAL *x, const REAL *end,
                             ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column,
-                            ptrdiff_t tiles, REAL *out, ptrdiff_t out_tile, ptrdiff_t out_plane)
+                            ptrdiff_t row_dilation, ptrdiff_t dilation, ptrdiff_t first, ptrdiff_t tiles, REAL *out,
+                            ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
-    ALIGNED REAL pixels[(6 * (4 * SEGMENT + 2) + LANES) * LANES];
-    const ptrdiff_t columns = 4 * tiles + size - 4;
-    for (ptrdiff_t r = 0; r < size; r++) {
+    ALIGNED REAL pixels[(6 * 6 * SEGMENT + LANES) * LANES];
+    const ptrdiff_t begin = NAME(column_of)(first, dilation);
+    const ptrdiff_t columns = NAME(column_of)(first + tiles - 1, dilation) - begin + (size - 1) * dilation + 1;
+    column += begin;
+    for (ptrdiff_t r = 0; r < size; r++, row += row_dilation) {
         REAL *to = pixels + r * columns * LANES;
-        ptrdiff_t first = column < 0 ? -column : 0, last = width - column < columns ? width - column : columns;
-        if (row + r < 0 || row + r >= height || first >= last)
-            first = last = columns;
-        for (ptrdiff_t k = 0; k < first * LANES; k++) to[k] = 0;
-        if (first < last)
-            NAME(channels_last)(to + first * LANES, x + (row + r) * width + column + first, height * width, channels,
-                                last - first, end);
-        for (ptrdiff_t k = last * LANES; k < columns * LANES; k++) to[k] = 0;
+        ptrdiff_t left = column < 0 ? -column : 0, right = width - column < columns ? width - column : columns;
+        if (row < 0 || row >= height || left >= right)
+            left = right = columns;
+        for (ptrdiff_t k = 0; k < left * LANES; k++) to[k] = 0;
+        if (left < right)
+            NAME(channels_last)(to + left * LANES, x + row * width + column + left, height * width, channels,
+                                right - left, end);
+        for (ptrdiff_t k = right * LANES; k < columns * LANES; k++) to[k] = 0;
     }
-    for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(once, size, 6, pixels + 4 * t * LANES, columns * LANES, LANES, out + t * out_tile, 6 * out_plane,
-                    out_plane);
+#define TWICE(dilation) \
+    for (ptrdiff_t t = first; t < first + tiles; t++, out += out_tile) \
+        NAME(twice)(once, size, 6, pixels + (NAME(column_of)(t, dilation) - begin) * LANES, columns * LANES, \
+                    (dilation) * LANES, out, 6 * out_plane, out_plane)
+    if (dilation == 1) TWICE(1);  /* a literal, for which the compiler needs fewer pointers */
+    else TWICE(dilation);
+#undef TWICE
 }
 
 static inline void NAME(transform_tiles)(const REAL *x, const REAL *end, ptrdiff_t height, ptrdiff_t width,
-                                         ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles,
-                                         int of_y, REAL *out, ptrdiff_t out_tile, ptrdiff_t out_plane)
+                                         ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t row_dilation,
+                                         ptrdiff_t dilation, ptrdiff_t first, ptrdiff_t tiles, int of_y, REAL *out,
+                                         ptrdiff_t out_tile, ptrdiff_t out_plane)
 {
 #define TRANSFORM(once, size) \
-    NAME(transform)(once, size, x, end, height, width, channels, row, column, tiles, out, out_tile, out_plane)
+    NAME(transform)(once, size, x, end, height, width, channels, row, column, row_dilation, dilation, first, tiles, \
+                    out, out_tile, out_plane)
     if (of_y) TRANSFORM(NAME(A), 4);
     else TRANSFORM(NAME(B_adjoint), 6);
 #undef TRANSFORM
@@ -174,22 +191,28 @@ INLINE int NAME(not_finite)(const REAL *a, ptrdiff_t size)
     return total != 0;
 }
 
-/* y = A^T in A  for `tiles` tiles, the first at (row, column), as far as they lie within y. Returns whether a number is
-   not finite. */
+/* y = A^T in A  for `tiles` tiles, a multiple of the dilation, the first at (row, column), as far as they lie within y.
+   Returns whether a number is not finite. */
 static inline int NAME(finish_y)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in_plane, REAL *y, ptrdiff_t height,
-                                 ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column, ptrdiff_t tiles)
+                                 ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column,
+                                 ptrdiff_t row_dilation, ptrdiff_t dilation, ptrdiff_t tiles)
 {
     ALIGNED REAL pixels[(4 * 4 * SEGMENT + LANES) * LANES];
     const ptrdiff_t columns = 4 * tiles, size = width - column < columns ? width - column : columns;
-    const ptrdiff_t rows = height - row < 4 ? height - row : 4;
-    for (ptrdiff_t c = 0; c < channels; c++)
-        for (ptrdiff_t r = row; r < row + rows; r++)
-            for (ptrdiff_t k = 0; k < size; k += 16) PREFETCH_TO_WRITE(y + (c * height + r) * width + column + k);
-    for (ptrdiff_t t = 0; t < tiles; t++)
-        NAME(twice)(NAME(A_adjoint), 6, 4, in + t * in_tile, 6 * in_plane, in_plane, pixels + 4 * t * LANES,
-                    columns * LANES, LANES);
+    ptrdiff_t rows = 0;
+    for (; rows < 4 && row + rows * row_dilation < height; rows++)
+        for (ptrdiff_t c = 0; c < channels; c++)
+            for (ptrdiff_t k = 0; k < size; k += 16)
+                PREFETCH_TO_WRITE(y + (c * height + row + rows * row_dilation) * width + column + k);
+#define TWICE(dilation) \
+    for (ptrdiff_t t = 0; t < tiles; t++, in += in_tile) \
+        NAME(twice)(NAME(A_adjoint), 6, 4, in, 6 * in_plane, in_plane, pixels + NAME(column_of)(t, dilation) * LANES, \
+                    columns * LANES, (dilation) * LANES)
+    if (dilation == 1) TWICE(1);
+    else TWICE(dilation);
+#undef TWICE
     for (ptrdiff_t r = 0; r < rows; r++)
-        NAME(channels_first)(y + (row + r) * width + column, height * width, channels, size,
+        NAME(channels_first)(y + (row + r * row_dilation) * width + column, height * width, channels, size,
                              pixels + r * columns * LANES);
     return NAME(not_finite)(pixels, 4 * columns);
 }

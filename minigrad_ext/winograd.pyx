@@ -40,6 +40,11 @@ does:
 with tiles t of all images in a row. Channels are innermost everywhere: they are what the lanes of a vector hold, so
 that the transforms need no thought about lanes.
 
+*Dilation.* With dilation d, tap u meets at place i the pixel i + u * d (less the padding). So the places a, a + d, a +
+2 * d ... see pixels of one kind alone, every d-th, and among these they are neighbours: it is d ordinary convolutions
+side by side, in each direction, and a tile is of every d-th place. The d tiles that begin in the columns from 4 * d * j
+to 4 * d * j + d - 1 have every column up to the next j between them: they are numbered in a row, and done together.
+
 *Caches.* V and S are nine quarters of x and y: they must not travel to memory. Where tiles outnumber channels, U is
 made first; then each thread takes a block of tiles from x over V and S to y, within its second-level cache. Otherwise
 weights are the larger part, and it is the other way round: V is made first; then each thread takes a panel of output
@@ -80,7 +85,7 @@ cdef struct Images:  # an array (batch, groups * channels, height, width)
     const void *start   # of numbers of the type that the functions below are for
     const void *end
     Py_ssize_t channels, height, width
-    Py_ssize_t top, left   # padding: tile (i, j) begins at pixel (4 * i - top, 4 * j - left)
+    Py_ssize_t top, left   # padding: places begin at pixel (-top, -left)
 
 cdef struct Array:  # (POINTS, rows, columns) for each group; rows and planes do not fall upon each other in the cache
     Py_ssize_t row, plane, group   # distances
@@ -88,6 +93,7 @@ cdef struct Array:  # (POINTS, rows, columns) for each group; rows and planes do
 cdef struct Map:
     Images x, y
     Py_ssize_t groups, across, image, tiles    # tiles in a row of an image, in an image, in all
+    Py_ssize_t row_dilation, dilation          # of rows, of columns
     Py_ssize_t lanes, vectors, panel, panels   # vectors and channels in a panel
     int set
 
@@ -109,9 +115,11 @@ cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) exce
     cdef Map m
     if (
         g.kernel_height != 3 or g.kernel_width != 3 or g.row_stride != 1 or g.column_stride != 1
-        or g.row_dilation != 1 or g.column_dilation != 1
+        or g.column_dilation > SEGMENT
     ):
-        raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and dilation 1, which {geometry} has not.")
+        raise ValueError(f"winograd: only 3 x 3 kernels with stride 1 and a dilation of columns of at most {SEGMENT}, "
+                         f"which {geometry} has not.")
+    m.row_dilation, m.dilation = g.row_dilation, g.column_dilation
     m.set, m.groups, m.lanes = set, g.groups, lanes
     m.x.channels, m.x.height, m.x.width = g.channels, g.height, g.width
     m.y.channels, m.y.height, m.y.width = g.out_channels, g.out_height, g.out_width
@@ -122,23 +130,25 @@ cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) exce
 cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
     """Cuts y into tiles, and `channels` into panels as wide as each other."""
     cdef Py_ssize_t vectors = (channels + m.lanes - 1) // m.lanes
-    m.across = divide(m.y.width, 4)
-    m.image = divide(m.y.height, 4) * m.across
+    m.across = divide(m.y.width, 4 * m.dilation) * m.dilation
+    m.image = divide(m.y.height, 4 * m.row_dilation) * m.row_dilation * m.across
     m.tiles = batch * m.image
     m.panels = divide(vectors, tile_vectors(m.set))
     m.vectors = max(1, divide(vectors, m.panels))
     m.panel = m.vectors * m.lanes
 
 
-cdef struct Segment:  # tiles that are neighbours in a row of image n
-    Py_ssize_t n, row, column, tiles
+cdef struct Segment:  # tiles that are neighbours in a row of image n; the first has this number in the row
+    Py_ssize_t n, row, first, tiles
 
 
 cdef inline Segment segment(const Map *m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """The tiles from `first` on, as far as the end of their row, or `last`."""
+    """The tiles from `first` on, as far as the end of their row, or `last`, or to the last of those that share columns."""
     cdef Segment s
-    s.n, s.row, s.column = first // m.image, first % m.image // m.across * 4, first % m.across * 4
-    s.tiles = min(SEGMENT, min(m.across - first % m.across, last - first))
+    cdef Py_ssize_t row = first % m.image // m.across, most = SEGMENT // m.dilation * m.dilation
+    s.n, s.row = first // m.image, row // m.row_dilation * 4 * m.row_dilation + row % m.row_dilation
+    s.first = first % m.across
+    s.tiles = min(most - s.first % m.dilation, min(m.across - s.first, last - first))
     return s
 
 
@@ -158,8 +168,8 @@ cdef void transform_images(
             start = <const real *>a.start + ((s.n * m.groups + group) * a.channels + c) * a.height * a.width
             channels = min(m.lanes, a.channels - c)
             transform_tiles(
-                m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top, s.column - a.left,
-                s.tiles, a == &m.y, out + (t - first) * v.row + c, v.row, v.plane,
+                m.set, start, <const real *>a.end, a.height, a.width, channels, s.row - a.top, -a.left,
+                m.row_dilation, m.dilation, s.first, s.tiles, a == &m.y, out + (t - first) * v.row + c, v.row, v.plane,
             )
             t += s.tiles
         c += m.lanes
@@ -214,7 +224,8 @@ cdef bint finish(
             not_finite |= finish_y(
                 m.set, sums + (t - first) * s_array.row + o - start, s_array.row, s_array.plane,
                 <real *>m.y.start + ((part.n * m.groups + group) * m.y.channels + o) * m.y.height * m.y.width,
-                m.y.height, m.y.width, min(m.lanes, stop - o), part.row, part.column, part.tiles,
+                m.y.height, m.y.width, min(m.lanes, stop - o), part.row, 4 * part.first,
+                m.row_dilation, m.dilation, part.tiles,
             )
             t += part.tiles
         o += m.lanes
@@ -231,7 +242,7 @@ cdef bint tiles_in_turn(Map *m, const Weights *w, const real *weights, int threa
     cdef Array v, s
     blocks = divide(m.tiles, TILES)
     blocks = divide(blocks, threads) * threads   # as many for each thread
-    block = divide(m.tiles, blocks)
+    block = divide(divide(m.tiles, blocks), m.dilation) * m.dilation   # for finish_y
     blocks = divide(m.tiles, block)
     v, s = array(m, block, m.x.channels), array(m, block, m.y.channels)
     private = v.group + s.group
@@ -328,7 +339,7 @@ def conv2d_input_grad(
     cdef Map m = settle_map(&g, geometry, set, lanes(set, &w[0, 0, 0, 0]))
     cdef Weights weights
     m.x, m.y = m.y, m.x
-    m.x.top, m.x.left = 2 - g.row_padding, 2 - g.column_padding
+    m.x.top, m.x.left = 2 * g.row_dilation - g.row_padding, 2 * g.column_dilation - g.column_padding
     m.x.start, m.y.start, weights.start = &y[0, 0, 0, 0], &x[0, 0, 0, 0], &w[0, 0, 0, 0]
     m.x.end, weights.end = &y[0, 0, 0, 0] + <Py_ssize_t>y.size, &w[0, 0, 0, 0] + <Py_ssize_t>w.size
     weights.group, weights.output, weights.channel = g.out_channels * g.channels * 9, 9, g.channels * 9

@@ -15,7 +15,7 @@ FLOORS = [
     ["absent", "arguments", "cuda", "dtypes", "function", "printing", "backends.geometry", "backends.threads"],
     ["autograd", "backends.base"],
     ["backends.extension", "backends.composed", "backends.opencl_indexing", "backends.opencl_products"],
-    ["backends.reference", "backends.winograd"],
+    ["backends.reference"],
     ["backends.cpu_networks", "backends.ladder", "backends.opencl_runtime"],
     ["backends.cpu", "backends.opencl"],
     ["backends"],

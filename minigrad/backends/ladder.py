@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.backends import winograd
 from minigrad.backends.base import HostArray
-from minigrad.backends.extension import direct, loops, machine, products
+from minigrad.backends.extension import direct, loops, machine, products, winograd
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.threads import get_num_threads
 
@@ -40,7 +39,12 @@ def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
     if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
         return "loops"  # which need no space for what is sprawling
-    return "winograd" if winograd.applies(geometry, dtype) and _saves(geometry, name) else "direct"
+    return "winograd" if _winograd_applies(geometry) and _saves(geometry, name) else "direct"
+
+
+def _winograd_applies(geometry: ConvGeometry) -> bool:
+    """Whether that rung can do it: a 3 x 3 kernel that moves by single pixels, and is not torn apart too far."""
+    return geometry.w_shape[2:] == (3, 3) and geometry.stride == (1, 1) and geometry.dilation[1] <= 16
 
 
 def _saves(geometry: ConvGeometry, name: str) -> bool:
@@ -94,9 +98,9 @@ def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry:
     if rung is None and _is_product(geometry):
         return _multiply(name, a, b, result)
     rung = rung or choose(geometry, a.dtype, name)
-    if rung == "winograd" and not winograd.applies(geometry, a.dtype):
-        raise ValueError(f'use("winograd"): it does convolutions with a 3 x 3 kernel and stride 1; '
-                         f'this one is {geometry}. Use "direct".')
+    if rung == "winograd" and not _winograd_applies(geometry):
+        raise ValueError(f'use("winograd"): it does convolutions with a 3 x 3 kernel, stride 1 and a dilation of '
+                         f'columns up to 16; this one is {geometry}. Use "direct".')
     arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
     while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
         rung = "direct" if rung == "winograd" else "loops"

@@ -8,11 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad
-from minigrad.backends import winograd
 from minigrad.backends.cpu import choose, use
 from minigrad.backends.geometry import ConvGeometry, conv_geometry
-from minigrad_ext import machine
-from minigrad_ext import winograd as kernels
+from minigrad_ext import machine, winograd
 
 CPU = minigrad.get_backend("cpu")
 MAPS = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
@@ -68,8 +66,8 @@ def geometries(draw: st.DrawFn) -> ConvGeometry:
     groups = draw(st.sampled_from([1, 1, 1, 2, 5]))
     channels, outputs = [max(1, size(1, 70) // groups) for _ in range(2)]
     padding = (size(0, 4), size(0, 4))
-    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3), (4, 2)]))
-    image = [size(max(1, 2 * d + 1 - 2 * p), 20) for p, d in zip(padding, dilation, strict=True)]
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3), (4, 2), (3, 7), (11, 16)]))
+    image = [max(1, 2 * d + 1 - 2 * p) + size(0, 19) for p, d in zip(padding, dilation, strict=True)]
     x_shape, w_shape = (size(0, 3), groups * channels, *image), (groups * outputs, channels, 3, 3)
     return geometry(x_shape, w_shape, padding, groups, dilation)
 
@@ -235,18 +233,17 @@ def test_arrays_that_do_not_fit_are_refused(name: str) -> None:
         compute(name, g, arrays)
 
 
-def test_it_applies_to_small_steps_of_three_by_three() -> None:
-    base = ((1, 2, 9, 9), (3, 2, 3, 3))
-    assert winograd.applies(geometry(*base), np.dtype(np.float32))
-    assert winograd.applies(geometry(*base), np.dtype(np.float64))
-    assert not winograd.applies(geometry(*base), np.dtype(np.int64))
-    assert not winograd.applies(geometry((1, 2, 9, 9), (3, 2, 3, 5)), np.dtype(np.float32))
-    assert winograd.applies(geometry(*base, dilation=(1, 3)), np.dtype(np.float32))
-    for stride, dilation in (((1, 2), (1, 1)), ((2, 1), (1, 1)), ((1, 1), (2, 1)), ((1, 1), (1, 3))):
-        g = conv_geometry("test", *base, stride, (1, 1), dilation, 1)
-        assert winograd.applies(g, np.dtype(np.float32)) == (stride == (1, 1))
-        with pytest.raises(ValueError, match="3 x 3"):
-            kernels.conv2d(*[np.zeros(s, np.float32) for s in (g.x_shape, g.w_shape, g.y_shape)], g, 1, SETS[0])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"),
+    [((3, 5), (1, 1), (1, 1)), ((3, 3), (1, 2), (1, 1)), ((3, 3), (2, 1), (1, 1)), ((3, 3), (1, 1), (1, 17))],
+)
+def test_it_applies_to_small_steps_of_three_by_three(kernel: Any, stride: Any, dilation: Any) -> None:
+    g = conv_geometry("test", (1, 2, 20, 36), (3, 2, *kernel), stride, (1, 1), dilation, 1)
+    with pytest.raises(ValueError, match="3 x 3"):
+        winograd.conv2d(*[np.zeros(s, np.float32) for s in (g.x_shape, g.w_shape, g.y_shape)], g, 1, SETS[0])
+    with use("winograd"), pytest.raises(ValueError, match=r"3 x 3.*direct"):
+        CPU.conv2d(np.zeros(g.x_shape, np.float32), np.zeros(g.w_shape, np.float32), g)
+    assert choose(g, np.float32) != "winograd"
 
 
 def test_dilation_leaves_what_no_tap_meets_at_zero() -> None:
