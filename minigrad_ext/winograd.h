@@ -200,10 +200,11 @@ static inline int NAME(finish_y)(const REAL *in, ptrdiff_t in_tile, ptrdiff_t in
     ALIGNED REAL pixels[(4 * 4 * SEGMENT + LANES) * LANES];
     const ptrdiff_t columns = 4 * tiles, size = width - column < columns ? width - column : columns;
     ptrdiff_t rows = 0;
-    for (; rows < 4 && row + rows * row_dilation < height; rows++)
-        for (ptrdiff_t c = 0; c < channels; c++)
+    while (rows < 4 && row + rows * row_dilation < height) rows++;
+    for (ptrdiff_t c = 0; c < channels; c++)
+        for (ptrdiff_t r = 0; r < rows; r++)
             for (ptrdiff_t k = 0; k < size; k += 16)
-                PREFETCH_TO_WRITE(y + (c * height + row + rows * row_dilation) * width + column + k);
+                PREFETCH_TO_WRITE(y + (c * height + row + r * row_dilation) * width + column + k);
 #define TWICE(dilation) \
     for (ptrdiff_t t = 0; t < tiles; t++, in += in_tile) \
         NAME(twice)(NAME(A_adjoint), 6, 4, in, 6 * in_plane, in_plane, pixels + NAME(column_of)(t, dilation) * LANES, \
