@@ -9,7 +9,7 @@ from minigrad_ext.instructions cimport copy, pick, real, tile_rows, tile_vectors
 cdef enum:
     COLUMNS = 64           # of a tile, at most
     LANES = 16             # of a vector, at most
-    TERMS = 128             # of the sum, in a block
+    TERMS = 128            # of the sum, in a block
     WIDE = 384             # places of a panel, where these are in lanes
     FEW = 512              # places, for which weights in order are not packed, but a block of them when it is its turn
     SLACK = 64             # numbers behind a layout that tiles may read
@@ -175,7 +175,7 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
         m.unit, m.room = divide(m.vectors, m.tiles) * m.lanes, m.vectors * m.lanes
         m.packed = not m.in_order or m.batch * m.grid_height * m.grid_width > FEW
         return
-    m.unit = tile_rows(m.set, 3)
+    m.unit = tile_rows(m.set, min(<Py_ssize_t>3, tile_vectors(m.set)))
     m.tiles = divide(m.outs, m.unit)
     m.room, m.packed = m.tiles * m.unit, not m.in_order
     m.cut.rows = min(m.grid_height, max(1, WIDE // max(1, m.pitch)))

@@ -19,7 +19,7 @@ cdef extern from *:
     #define PRODUCTS  /* for kernels.h */
     """
 
-from minigrad_ext.instructions cimport copy, real, tile, tile_rows, transpose
+from minigrad_ext.instructions cimport copy, real, tile, tile_rows, tile_vectors, transpose
 
 cdef extern from "instructions.h" nogil:
     void multiply_rows_float(int set, const float *x, Py_ssize_t x_row, const float *y, Py_ssize_t y_row,
@@ -70,7 +70,8 @@ cdef void panel_block(
     cdef bint copies = rows > FEW or columns < m.block_columns or m.turned, whole = columns == m.block_columns
     cdef const real *from_
     cdef real *to = beside
-    cdef Py_ssize_t to_row = m.columns if whole else m.block_columns, unit = tile_rows(m.set, 3), k = 0, a, terms
+    cdef Py_ssize_t to_row = m.columns if whole else m.block_columns, k = 0, a, terms
+    cdef Py_ssize_t unit = tile_rows(m.set, min(<Py_ssize_t>3, tile_vectors(m.set)))
     if whole:
         to = z
     for k in range(min(TERMS, m.terms)):

@@ -223,7 +223,7 @@ cdef bint narrow_weight_grad(
     cdef Py_ssize_t[::1] offset = np.empty(count_terms(&m), np.intp)
     find_offsets(&m, &offset[0])
     size = divide(m.grid_height * m.pitch, LANES) * LANES
-    laid = layout_size(&m) // m.groups + m.pitch + SLACK
+    laid = divide(layout_size(&m) // m.groups + m.pitch + SLACK, LANES) * LANES
     private = laid + size
     cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     memset(&scratch[0], 0, threads * private * sizeof(real))

@@ -82,7 +82,7 @@ cdef enum:
 # --- sizes ---------------------------------------------------------------------------------------------------
 
 cdef struct Images:  # an array (batch, groups * channels, height, width)
-    const void *start   # of numbers of the type that the functions below are for
+    const void *start   # of numbers of the type that the functions above are for
     const void *end
     Py_ssize_t channels, height, width
     Py_ssize_t top, left   # padding: places begin at pixel (-top, -left)
@@ -129,9 +129,10 @@ cdef Map settle_map(const Geometry *g, geometry, int set, Py_ssize_t lanes) exce
 
 cdef void cut(Map *m, Py_ssize_t batch, Py_ssize_t channels) noexcept:
     """Cuts y into tiles, and `channels` into panels as wide as each other."""
-    cdef Py_ssize_t vectors = (channels + m.lanes - 1) // m.lanes
+    cdef Py_ssize_t vectors = divide(channels, m.lanes)
+    cdef Py_ssize_t above = m.y.height // (4 * m.row_dilation) * 4 * m.row_dilation  # rows above the last tiles
     m.across = divide(m.y.width, 4 * m.dilation) * m.dilation
-    m.image = divide(m.y.height, 4 * m.row_dilation) * m.row_dilation * m.across
+    m.image = (above // 4 + min(m.row_dilation, m.y.height - above)) * m.across
     m.tiles = batch * m.image
     m.panels = divide(vectors, tile_vectors(m.set))
     m.vectors = max(1, divide(vectors, m.panels))
@@ -143,7 +144,7 @@ cdef struct Segment:  # tiles that are neighbours in a row of image n; the first
 
 
 cdef inline Segment segment(const Map *m, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    """The tiles from `first` on, as far as the end of their row, or `last`, or to the last of those that share columns."""
+    """The tiles from `first` on, as far as the end of their row, or `last`, or the last of those that share columns."""
     cdef Segment s
     cdef Py_ssize_t row = first % m.image // m.across, most = SEGMENT // m.dilation * m.dilation
     s.n, s.row = first // m.image, row // m.row_dilation * 4 * m.row_dilation + row % m.row_dilation
@@ -212,7 +213,7 @@ cdef bint finish(
     const Map *m, Py_ssize_t group, Py_ssize_t first, Py_ssize_t last, Py_ssize_t start, Py_ssize_t stop,
     const real *sums, const Array *s_array,
 ) noexcept nogil:
-    """The tiles first ... last - 1 of channels start ... stop - 1 of y, from their sums. Returns whether a number is not
+    """Tiles first ... last - 1 of channels start ... stop - 1 of y, from their sums. Returns whether a number is not
     finite."""
     cdef Py_ssize_t o = start, t
     cdef Segment part

@@ -252,3 +252,15 @@ def test_dilation_leaves_what_no_tap_meets_at_zero() -> None:
     found, _ = compute("conv2d_input_grad", g, arrays)
     assert np.count_nonzero(found) == 3 * 6
     np.testing.assert_allclose(found, CPU.conv2d_input_grad(arrays["y"], arrays["w"], g), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_an_enormous_dilation_takes_no_more_than_its_rows(name: str) -> None:
+    far = 2**40
+    g = conv_geometry("test", (1, 2, 5, 6), (3, 2, 3, 3), (1, 1), (far, 1), (far, 1), 1)
+    arrays = operands(g)
+    found, finite = compute(name, g, arrays)
+    with use("loops"):
+        expected = getattr(CPU, name)(*[arrays[a] for a in FACTORS[name]], g)
+    assert finite
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
