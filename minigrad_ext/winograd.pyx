@@ -82,7 +82,7 @@ cdef enum:
 # --- sizes ---------------------------------------------------------------------------------------------------
 
 cdef struct Images:  # an array (batch, groups * channels, height, width)
-    const void *start   # of numbers of the type that the functions above are for
+    const void *start   # of numbers of the type that the functions below are for
     const void *end
     Py_ssize_t channels, height, width
     Py_ssize_t top, left   # padding: places begin at pixel (-top, -left)
