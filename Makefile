@@ -7,22 +7,18 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 # Changes that make an installation stale. Python files do not: the package is installed editable.
 SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.pxd minigrad_ext/*.h)
 
-# PoCL, an OpenCL driver for the processor, comes with the extra `opencl` on this platform alone.
-POCL := $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m))
-
 .DELETE_ON_ERROR:
 .PHONY: help demo examples test oracle bench lint docs sanitize wheel clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Runs scripts of examples/ on the CPU, and on OpenCL where there is a driver: where PoCL comes along, there must be.
+# Runs scripts of examples/ on the CPU, and on OpenCL where there is a driver.
 define run_on_each_device
 @set -e; for name in $(1); do (set -x; $(PY) examples/$$name.py --device cpu); done
-@if [ -n "$(POCL)" ] || $(PY) -c 'import minigrad; minigrad.get_backend("opencl")' 2> /dev/null; \
+@if $(PY) tools/opencl_here.py; \
 then set -e; for name in $(1); do (set -x; $(PY) examples/$$name.py --device opencl); done; \
-else echo "The CPU is done. For OpenCL install the driver of your graphics card, or PoCL (on Debian and Ubuntu:"; \
-     echo "apt install pocl-opencl-icd, on macOS: conda install -c conda-forge pocl); then make $@ again."; \
+else echo "The CPU is done. Once there is a driver for OpenCL, make $@ again."; \
 fi
 endef
 

@@ -46,11 +46,11 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], fresh: set[Node], create
         for tensor, gradient in pairs:
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
                 continue
-            if tensor.grad is None:
+            if tensor._grad is None:
                 if create_graph:
-                    tensor.grad = gradient.clone()
+                    tensor._grad = gradient.clone()
                 else:
-                    tensor.grad = gradient if tensor in fresh else gradient._copied()
+                    tensor._grad = gradient if tensor in fresh else gradient._copied()
             elif create_graph:
                 tensor.grad = tensor.grad + gradient
             else:
@@ -169,8 +169,9 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
             found[function] = dy
         if True in needs_grad:
             dxs = _backward(function, dy, needs_grad)
-            for needed, edge, dx in zip(needs_grad, function.edges, dxs, strict=True):
-                if needed and dx is not None:
+            for k, edge in enumerate(function.edges):
+                dx = dxs[k]
+                if dx is not None and needs_grad[k]:
                     before = gradients.get(edge)
                     gradients[edge] = dx if before is None else before + dx  # used twice: gradients add
                     if before is not None or function.fresh_gradients:
@@ -212,7 +213,8 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
     name = type(function).__name__
     if len(dxs) != len(function.edges):
         raise RuntimeError(f"{name}.backward returned {len(dxs)} gradients for {len(function.edges)} inputs.")
-    for position, (edge, dx) in enumerate(zip(function.edges, dxs, strict=True)):
+    for position, edge in enumerate(function.edges):
+        dx = dxs[position]
         if edge is None or dx is None:
             continue
         if not hasattr(dx, "version"):

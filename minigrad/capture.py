@@ -49,14 +49,14 @@ class _Captured:
         self.step, self.parameters, self.device = step, parameters, parameters[0].device
         self.runs = 0
         self.tape: _Tape | None = None  # of the last run
-        self.program: Callable[..., Any] | None = None
+        self.program: Callable[[tuple[Tensor, ...]], Tensor] | None = None
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        if self.device.watcher == get_ident():
+        if self.device.watcher is not None and self.device.watcher == get_ident():
             raise RuntimeError("capture: a captured step in a step that is being recorded; capture the outer one only.")
         tensors = (*inputs, *self.parameters)
-        if self.tape is not None and self.program is not None:
-            return self._replay(self.tape, self.program, tensors)
+        if self.program is not None:
+            return self.program(tensors)
         tape = _Tape(self.device, tensors)
         with self.device.watched(tape.note):
             result = self.step(*inputs)
@@ -70,18 +70,6 @@ class _Captured:
                                f"{difference}.")
         self.tape = tape
         return result.detach()
-
-    def _replay(self, tape: "_Tape", program: Callable[..., Any], tensors: tuple[Tensor, ...]) -> Tensor:
-        given = _kinds(tensors)
-        if given != tape.given:
-            raise ValueError(f"capture: the step was recorded with (device, shape, dtype) of arguments and parameters "
-                             f"{tape.given}, now they are {given}. Capture it anew for these.")
-        result, *gradients = program(*[tensor.array for tensor in tensors])
-        for position, count in tape.writes:
-            tensors[position].version.count += count
-        for (position, _), gradient in zip(tape.gradients, gradients, strict=True):
-            tensors[position]._grad = Tensor(gradient, self.device)  # of the shape and dtype that were recorded
-        return Tensor(result, self.device)
 
 
 class _Tape:
@@ -144,8 +132,8 @@ class _Tape:
         self.writes = [(position, count) for position, count in enumerate(counts) if count]
         self.gradients = [(position, self.places[id(tensor.grad.array)]) for position, tensor in enumerate(tensors)
                           if tensor.grad is not None and id(tensor.grad.array) in self.places]
-        self.left = [place, *[place for _, place in self.gradients]]  # what a replay leaves: result and gradients
-        if not self.computed.issuperset(self.left[1:]):
+        self.result = place
+        if not self.computed.issuperset([place for _, place in self.gradients]):
             raise RuntimeError("capture: the step adds to the .grad it finds; call optimizer.zero_grad() in it, before "
                                "backward().")
 
@@ -172,21 +160,44 @@ class _Tape:
             return (old.dtype, old.shape, old.tobytes()) == (new.dtype, new.shape, new.tobytes())
         return type(old) is type(new) and repr(old) == repr(new)
 
-    def program(self) -> Callable[..., Any]:
-        """The needed calls as a function of the tensors' arrays, which returns the result and the gradients.
+    def program(self) -> Callable[[tuple[Tensor, ...]], Tensor]:
+        """The needed calls as a function of the tensors that the step is given, which does all that the step leaves.
 
-        It is written as a text, as a person would:  v7 = conv2d(v0, v2, v5). Nothing calls primitives sooner.
+        It is written as a text, as a person would who has one step to do and no time. Nothing calls primitives sooner:
+
+            def program(tensors):
+                if len(tensors) != 1: refuse(tensors)
+                [t0] = tensors
+                v0 = t0.array
+                if (t0.device, v0.shape, v0.dtype) != given0: refuse(tensors)
+                v3 = conv2d(v1, v0, v2)
+                ...
+                t0.version.count += 1
+                t0._grad = Tensor(v21, device)
+                return Tensor(v11, device)
         """
-        calls = self._needed_calls()
+        calls, count = self._needed_calls(), len(self.given)
         names = {f"v{place}": value for place, value in enumerate(self.values)}
-        lines = [f"def program({', '.join([f'v{place}' for place in range(len(self.given))])}):"]
+        names |= {f"given{k}": kind for k, kind in enumerate(self.given)}
+        names |= {"Tensor": Tensor, "device": self.device, "refuse": self._refuse}
+        lines = [f"if len(tensors) != {count}: refuse(tensors)"]
+        lines.append(f"[{', '.join([f't{k}' for k in range(count)])}] = tensors")
+        for k in range(count):
+            lines.append(f"v{k} = t{k}.array")
+            lines.append(f"if (t{k}.device, v{k}.shape, v{k}.dtype) != given{k}: refuse(tensors)")
         for what, places, place in calls:
             name = what if isinstance(what, str) else what.__name__
             names[name] = getattr(self.device, what) if isinstance(what, str) else what
-            lines.append(f"    v{place} = {name}({', '.join([f'v{place}' for place in places])})")
-        lines.append(f"    return {', '.join([f'v{place}' for place in self.left])},")
-        exec("\n".join(lines), names)
+            lines.append(f"v{place} = {name}({', '.join([f'v{place}' for place in places])})")
+        lines += [f"t{position}.version.count += {count}" for position, count in self.writes]
+        lines += [f"t{position}._grad = Tensor(v{place}, device)" for position, place in self.gradients]
+        lines.append(f"return Tensor(v{self.result}, device)")
+        exec("\n    ".join(["def program(tensors):", *lines]), names)
         return names.pop("program")  # type: ignore[no-any-return]
+
+    def _refuse(self, tensors: tuple[Tensor, ...]) -> None:
+        raise ValueError(f"capture: the step was recorded with (device, shape, dtype) of arguments and parameters "
+                         f"{self.given}, now they are {_kinds(tensors)}. Capture it anew for these.")
 
     def _needed_calls(self) -> list[Call]:
         """The calls but those that always give the same, whose results are constants too, and those of no use.
@@ -194,7 +205,7 @@ class _Tape:
         A call without a result writes. What shares memory with its arguments, or with what the step leaves, must be
         fresh each time, and is no constant.
         """
-        needed = set(self.left)
+        needed = {self.result, *[place for _, place in self.gradients]}
         written = [place for what, places, result in self.calls if self.values[result] is None
                    for place in (places[:1] if what == "assign" else places)]
         fresh = [self.values[place] for place in needed.union(written) if self._is_array(self.values[place])]

@@ -134,12 +134,14 @@ class Function:
         if self.birth:  # this object is a node of a graph already, which the call is not to change
             return self.again()(*inputs)
         first = inputs[0]
-        device, dtype = first.device, first.array.dtype
-        for tensor in inputs[1:]:
-            if tensor.device is not device or tensor.array.dtype != dtype:
+        device, dtype, arrays = first.device, first.array.dtype, []
+        for tensor in inputs:
+            array = tensor.array
+            if tensor.device is not device or array.dtype != dtype:
                 raise TypeError(self._mismatch(inputs))
+            arrays.append(array)
         self.device = device
-        array = self.forward(*[tensor.array for tensor in inputs])
+        array = self.forward(*arrays)
         edges = edges_to(inputs)
         result = first._result(array, self, edges is not None)
         if edges is not None:
@@ -243,9 +245,11 @@ def edges_to(inputs: tuple[Tensor, ...]) -> tuple[Node | None, ...] | None:
     Edges lead to the Function that has made an input *at this moment*: a tensor written later in place has a new maker,
     and gradients of its old value must not go there.
     """
-    if _thread.enabled:
-        edges = tuple([tensor._node() for tensor in inputs])
-        for edge in edges:
-            if edge is not None:
-                return edges
-    return None
+    if not _thread.enabled:
+        return None
+    edges, needed = [], False
+    for tensor in inputs:
+        node = tensor._node()
+        edges.append(node)
+        needed = needed or node is not None
+    return tuple(edges) if needed else None

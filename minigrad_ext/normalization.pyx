@@ -107,6 +107,9 @@ cdef void sum_pieces(const real *x, double *pieces, Py_ssize_t rows, Py_ssize_t 
 cdef void sum_rows(const real *x, real *y, double *pieces, Py_ssize_t rows, Py_ssize_t size, int threads) noexcept:
     cdef Py_ssize_t count = (size + PIECE - 1) // PIECE, r, k
     cdef double total
+    if rows == 1 and count == 1:  # at once: OpenMP would take most of the time
+        y[0] = <real> sum_of(PLAIN, x, 0, x, size)
+        return
     sum_pieces(x, pieces, rows, size, threads)
     for r in range(rows):
         total = 0
@@ -117,7 +120,8 @@ cdef void sum_rows(const real *x, real *y, double *pieces, Py_ssize_t rows, Py_s
 
 def row_sums(x, y, int threads):
     """y[r] = sum over j of x[r,j]"""
-    cdef Py_ssize_t rows = x.shape[0], size = x.shape[1]
+    cdef Py_ssize_t rows, size
+    rows, size = x.shape
     cdef char kind = kind_of(x)
     cdef double *pieces = <double *> malloc(max(1, rows * ((size + PIECE - 1) // PIECE)) * sizeof(double))
     if pieces == NULL:

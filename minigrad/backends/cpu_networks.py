@@ -34,37 +34,48 @@ def _kernel(kernel: Callable[..., None]) -> Primitive:
     return primitive
 
 
-def _pooled(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None] | None = None) -> Primitive:
-    """The primitive `name` of Reference, whose result is written into pooled memory where it is large.
+def _of_one(name: str, ufunc: Callable[..., Any]) -> Primitive:
+    """The primitive `name` of Reference, whose result is written into pooled memory where it is large."""
+    plain = getattr(Reference, name)
 
-    The kernel takes over where it can: for floats that lie side by side, numbers, and vectors that repeat.
-    """
+    def primitive(self: Reference, x: HostArray) -> HostArray:
+        if x.nbytes < SMALL or not x.flags.c_contiguous:
+            return plain(self, x)  # type: ignore[no-any-return]  # keeps the order of the axes in memory
+        with np.errstate(all="ignore"):
+            return np.asarray(ufunc(x, out=empty(x.shape, x.dtype)))
+
+    return primitive
+
+
+def _of_two(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None]) -> Primitive:
+    """The same for two operands. The kernel takes over where it can: for floats that lie side by side, numbers, and
+    vectors that repeat."""
     plain = getattr(Reference, name)
 
     @np.errstate(all="ignore")
     def large(*arrays: HostArray) -> HostArray:
-        x = arrays[0] if arrays[0].shape else arrays[-1]
-        y = empty(x.shape, x.dtype)
-        if kernel is not None and x.dtype.kind == "f":
+        x = arrays[0] if arrays[0].shape else arrays[1]
+        z = empty(x.shape, x.dtype)
+        if x.dtype.kind == "f":
             operands, inner = _without_repetitions(arrays)
             if inner:
-                kernel(*operands, y, get_num_threads(), inner)
-                return y
-        return np.asarray(ufunc(*arrays, out=y))
+                kernel(*operands, z, get_num_threads(), inner)
+                return z
+        return np.asarray(ufunc(*arrays, out=z))
 
-    def primitive(self: Reference, *arrays: HostArray) -> HostArray:
-        if arrays[0].nbytes < SMALL and arrays[-1].nbytes < SMALL:
-            return np.asarray(quiet.copy().run(ufunc, *arrays))
-        if not any([array.flags.c_contiguous and array.shape for array in arrays]):
-            return plain(self, *arrays)  # type: ignore[no-any-return]  # keeps the order of their axes in memory
-        return large(*arrays)
+    def primitive(self: Reference, x: HostArray, y: HostArray) -> HostArray:
+        if x.nbytes < SMALL and y.nbytes < SMALL:
+            return np.asarray(quiet.copy().run(ufunc, x, y))  # as `plain`, sooner by a call
+        if not any([array.flags.c_contiguous and array.shape for array in (x, y)]):
+            return plain(self, x, y)  # type: ignore[no-any-return]
+        return large(x, y)
 
     return primitive
 
 
 class Networks(Reference):
     _empty = staticmethod(empty)
-    neg = _pooled("neg", np.negative)
+    neg = _of_one("neg", np.negative)
     exp = _kernel(functions.exp)
     sigmoid = _kernel(functions.sigmoid)
     tanh = _kernel(functions.tanh)
@@ -73,15 +84,15 @@ class Networks(Reference):
     gelu_grad = _kernel(functions.gelu_grad)
     sigmoid_grad = _kernel(functions.sigmoid_grad)
     tanh_grad = _kernel(functions.tanh_grad)
-    log = _pooled("log", np.log)
-    sin = _pooled("sin", np.sin)
-    cos = _pooled("cos", np.cos)
-    abs = _pooled("abs", np.abs)
-    add = _pooled("add", np.add, elementwise.add)
-    sub = _pooled("sub", np.subtract, elementwise.sub)
-    mul = _pooled("mul", np.multiply, elementwise.mul)
-    div = _pooled("div", np.divide, elementwise.div)
-    maximum = _pooled("maximum", np.maximum, elementwise.maximum)
+    log = _of_one("log", np.log)
+    sin = _of_one("sin", np.sin)
+    cos = _of_one("cos", np.cos)
+    abs = _of_one("abs", np.abs)
+    add = _of_two("add", np.add, elementwise.add)
+    sub = _of_two("sub", np.subtract, elementwise.sub)
+    mul = _of_two("mul", np.multiply, elementwise.mul)
+    div = _of_two("div", np.divide, elementwise.div)
+    maximum = _of_two("maximum", np.maximum, elementwise.maximum)
 
     def relu(self, x: HostArray) -> HostArray:
         if x.nbytes < SMALL or x.dtype.kind != "f":
@@ -113,7 +124,13 @@ class Networks(Reference):
         elementwise.add_bias(_places_last(x), np.ascontiguousarray(bias), get_num_threads())
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
-        if x.nbytes < SMALL or x.dtype.kind != "f" or not x.flags.c_contiguous or not axes:
+        if x.dtype.kind != "f" or not x.flags.c_contiguous or not axes:
+            return super().sum(x, axes)
+        if len(axes) == x.ndim:
+            y = np.empty((1,) * x.ndim, x.dtype)
+            normalization.row_sums(x.reshape(1, x.size), y, get_num_threads())
+            return y
+        if x.nbytes < SMALL:
             return super().sum(x, axes)
         first, last = axes[0], axes[-1] + 1
         lead, summed, rest = x.shape[:first], x.shape[first:last], x.shape[last:]

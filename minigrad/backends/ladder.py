@@ -6,7 +6,8 @@ A rung is a module of minigrad_ext with the three maps of ops/conv.py:
     direct      copies what a kernel sees into small matrices, and multiplies these in registers
     winograd    3 x 3 kernels with fewer multiplications
 
-`choose` picks; `use` forces a rung, or an instruction set, to compare them. docs/ladder.md climbs it step by step.
+Where a kernel is as large as the image, its convolution is a product of matrices. `choose` picks; `use` forces a rung,
+or an instruction set, to compare them. docs/ladder.md climbs it step by step.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
     three maps takes, by its `name`. (Nothing depends on the dtype: lines drawn for float32 were right for float64.)"""
     if geometry.flops <= _SMALL:
         return "loops"
+    if _is_product(geometry):
+        return "product"
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
     if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
@@ -95,22 +98,23 @@ def peak(dtype: Any = np.float32) -> float:
 def convolve(name: str, a: HostArray, b: HostArray, result: HostArray, geometry: ConvGeometry) -> HostArray:
     """result = conv2d(a, b), or another of the three maps by its `name`, on the rung that is to do it."""
     rung, number = _forced.get()
-    if rung is None and _is_product(geometry):
+    if rung is None:
+        rung = choose(geometry, a.dtype, name)
+    if rung == "product":
         return _multiply(name, a, b, result)
-    rung = rung or choose(geometry, a.dtype, name)
     if rung == "winograd" and not _winograd_applies(geometry):
         raise ValueError(f'use("winograd"): it does convolutions with a 3 x 3 kernel, stride 1 and a dilation of '
                          f'columns up to 16; this one is {geometry}. Use "direct".')
-    arguments = (np.ascontiguousarray(a), np.ascontiguousarray(b), result, geometry, get_num_threads(), number)
-    while not getattr(RUNGS[rung], name)(*arguments):  # infinities may have left NaNs where they do not belong
-        rung = "direct" if rung == "winograd" else "loops"
+    a, b, threads = np.ascontiguousarray(a), np.ascontiguousarray(b), get_num_threads()
+    while not getattr(RUNGS[rung], name)(a, b, result, geometry, threads, number):
+        rung = "direct" if rung == "winograd" else "loops"  # infinities may have left NaNs where they do not belong
     return result
 
 
 def _is_product(geometry: ConvGeometry) -> bool:
-    """Whether the kernel is as large as the image, and there is work enough: it is a product of matrices then."""
+    """Whether the kernel is as large as the image."""
     return (geometry.w_shape[2:] == geometry.x_shape[2:] and geometry.padding == (0, 0) and geometry.dilation == (1, 1)
-            and geometry.groups == 1 and geometry.flops > _SMALL)
+            and geometry.groups == 1)
 
 
 def _multiply(name: str, a: HostArray, b: HostArray, result: HostArray) -> HostArray:

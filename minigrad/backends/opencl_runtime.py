@@ -87,6 +87,7 @@ class Runtime:
     def __init__(self) -> None:
         self.context = _create_context()
         self.device = self.context.devices[0]
+        self._check_compiler()
         self.is_processor = bool(self.device.type & cl.device_type.CPU)
         # What a work-item of a light kernel does: a processor wants neighbours in a loop, which it vectorises, a GPU in
         # neighbouring work-items. Kernels know it as RUN.
@@ -98,6 +99,17 @@ class Runtime:
         self._pool = MemoryPool(ImmediateAllocator(queue))
         self._programs: dict[tuple[str, str], Any] = {}
         self._kernels: dict[tuple[str, str, str], Any] = {}
+
+    def _check_compiler(self) -> None:
+        """PoCL says "generic" of a processor that is newer than its compiler, which then, mostly, compiles nothing."""
+        if not self.device.version.endswith("-generic"):
+            return
+        try:
+            cl.Program(self.context, "kernel void nothing() {}").build()
+        except cl.RuntimeError as error:
+            raise RuntimeError(f"device 'opencl': PoCL {self.device.driver_version} does not know this processor, "
+                               f"{self.device.name}, and compiles nothing for it. Use device 'cpu', or a newer PoCL "
+                               "(conda install -c conda-forge pocl pyopencl).") from error
 
     def empty(self, shape: Shape, dtype: np.dtype[Any]) -> DeviceArray:
         """An array whose elements are undefined."""

@@ -35,9 +35,14 @@ def _silent(primitive: Primitive) -> Primitive:
     return call  # type: ignore[return-value]
 
 
-def _elementwise(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
+def _of_one(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
     """`ufunc` as a primitive. It always gives an array, where ufuncs turn those without axes into scalars."""
-    return lambda self, *arrays: np.asarray(quiet.copy().run(ufunc, *arrays))
+    return lambda self, x: np.asarray(quiet.copy().run(ufunc, x))
+
+
+def _of_two(ufunc: Callable[..., Any]) -> Callable[..., HostArray]:
+    """The same for two operands, which are named: *arrays would take as long as the ufunc."""
+    return lambda self, x, y: np.asarray(quiet.copy().run(ufunc, x, y))
 
 
 def _sigmoid(x: HostArray) -> HostArray:
@@ -77,36 +82,38 @@ class Reference(Composed):
     def is_contiguous(self, x: HostArray) -> bool:
         return x.flags.c_contiguous
 
-    neg = _elementwise(np.negative)
-    exp = _elementwise(np.exp)
-    log = _elementwise(np.log)
-    log1p = _elementwise(np.log1p)
-    sin = _elementwise(np.sin)
-    cos = _elementwise(np.cos)
-    round = _elementwise(np.rint)
-    abs = _elementwise(np.abs)
-    sign = _elementwise(np.sign)
-    relu = _elementwise(lambda x: np.maximum(x, x.dtype.type(0)))
-    sigmoid = _elementwise(_sigmoid)
-    tanh = _elementwise(np.tanh)
-    erf = _elementwise(lambda x: np.asarray(_erf(x), x.dtype))
-    add = _elementwise(np.add)
-    sub = _elementwise(np.subtract)
-    mul = _elementwise(np.multiply)
-    div = _elementwise(np.divide)
-    floor_divide = _elementwise(np.floor_divide)
-    remainder = _elementwise(np.remainder)
-    bitwise_and = _elementwise(np.bitwise_and)
-    bitwise_or = _elementwise(np.bitwise_or)
-    bitwise_xor = _elementwise(np.bitwise_xor)
-    left_shift = _elementwise(np.left_shift)
-    right_shift = _elementwise(np.right_shift)
-    power = _elementwise(lambda x, y: x**y)  # the operator: NumPy has shortcuts for 2 and 0.5 there
-    maximum = _elementwise(np.maximum)
-    equal = _elementwise(np.equal)
-    less = _elementwise(np.less)
-    less_equal = _elementwise(np.less_equal)
-    where = _elementwise(np.where)
+    neg = _of_one(np.negative)
+    exp = _of_one(np.exp)
+    log = _of_one(np.log)
+    log1p = _of_one(np.log1p)
+    sin = _of_one(np.sin)
+    cos = _of_one(np.cos)
+    round = _of_one(np.rint)
+    abs = _of_one(np.abs)
+    sign = _of_one(np.sign)
+    relu = _of_one(lambda x: np.maximum(x, x.dtype.type(0)))
+    sigmoid = _of_one(_sigmoid)
+    tanh = _of_one(np.tanh)
+    erf = _of_one(lambda x: np.asarray(_erf(x), x.dtype))
+    add = _of_two(np.add)
+    sub = _of_two(np.subtract)
+    mul = _of_two(np.multiply)
+    div = _of_two(np.divide)
+    floor_divide = _of_two(np.floor_divide)
+    remainder = _of_two(np.remainder)
+    bitwise_and = _of_two(np.bitwise_and)
+    bitwise_or = _of_two(np.bitwise_or)
+    bitwise_xor = _of_two(np.bitwise_xor)
+    left_shift = _of_two(np.left_shift)
+    right_shift = _of_two(np.right_shift)
+    power = _of_two(lambda x, y: x**y)  # the operator: NumPy has shortcuts for 2 and 0.5 there
+    maximum = _of_two(np.maximum)
+    equal = _of_two(np.equal)
+    less = _of_two(np.less)
+    less_equal = _of_two(np.less_equal)
+
+    def where(self, condition: HostArray, x: HostArray, y: HostArray) -> HostArray:
+        return np.where(condition, x, y)
 
     def sum(self, x: HostArray, axes: tuple[int, ...]) -> HostArray:
         dtype = None if x.dtype.kind == "f" else np.int64

@@ -98,6 +98,19 @@ def test_pyopencl_ctx_chooses(device: str) -> None:
     assert "RuntimeError: device 'opencl': PYOPENCL_CTX='no such platform' does not choose a device" in finished.stderr
 
 
+def test_a_processor_that_pocl_does_not_know(runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compiler(*_: Any) -> None:
+        raise runtime.cl.RuntimeError("unknown target CPU 'generic'")
+
+    monkeypatch.setattr(runtime.cl, "Program", compiler)
+    device = SimpleNamespace(version="OpenCL 3.0 PoCL HSTR: pthread-x86_64-unknown-linux-gnu-znver3")
+    new = SimpleNamespace(version="OpenCL 3.0 PoCL HSTR: pthread-x86_64-unknown-linux-gnu-generic", name="pthread-New",
+                          driver_version="3.0")  # fmt: skip
+    runtime.Runtime._check_compiler(SimpleNamespace(device=device))
+    with pytest.raises(RuntimeError, match=r"PoCL 3\.0 does not know this processor, pthread-New.*Use device 'cpu'"):
+        runtime.Runtime._check_compiler(SimpleNamespace(device=new, context=None))
+
+
 def test_a_device_without_double_precision(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend._runtime, "_has_double", False)
     assert minigrad.ones(2).tolist() == [1, 1]

@@ -115,11 +115,12 @@ class Module:
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:  # for what is not found the usual way
-        if name in OWN:
-            return vars(self).setdefault(name, OWN[name]())
+        own = vars(self)
         for kind in ("_parameters", "_modules", "_buffers"):
-            if name in (members := getattr(self, kind)):
-                return members[name]
+            if kind in own and name in own[kind]:
+                return own[kind][name]
+        if name in OWN:
+            return own.setdefault(name, OWN[name]())
         if name in INSTEAD:
             raise absent(type(self).__name__, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
