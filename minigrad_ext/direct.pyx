@@ -271,42 +271,40 @@ cdef int outs_in_lanes(
 
 # --- places in lanes -----------------------------------------------------------------------------------------
 
+cdef inline Py_ssize_t stripe_of(const Correlation *m, const real *w) noexcept nogil:
+    """So many columns, in whole tiles, stay in the first-level cache while all tiles of outs pass over them."""
+    cdef Py_ssize_t width = tile_columns(m.set, min(m.unit, m.outs), w), terms = max(1, min(TERMS, count_terms(m)))
+    return max(1, NEAR // (<Py_ssize_t>sizeof(real) * terms * width)) * width
+
+
 cdef void wide_panel(
-    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t image, Py_ssize_t panel,
-    const Py_ssize_t *offset, real *result,
+    const Correlation *m, const real *layout, const real *w, real *out, Py_ssize_t n, Py_ssize_t group, Py_ssize_t i,
+    Py_ssize_t j, const Py_ssize_t *offset, real *result,
 ) noexcept nogil:
-    """One of the panels that `m.cut` speaks of, of one group of one image, given the image's layout and the weights, be
+    """The panel of `m.cut` that begins with place (i, j), given the layout of this group of image n and the weights, be
     they packed or not. What lies between the rows is computed, too."""
-    cdef Py_ssize_t i = panel // m.cut.across * m.cut.rows, j = panel % m.cut.across * m.cut.columns
     cdef Py_ssize_t rows = min(m.cut.rows, m.grid_height - i), columns = min(m.cut.columns, m.grid_width - j)
-    cdef Py_ssize_t group = image % m.groups, terms = count_terms(m), places = (rows - 1) * m.pitch + columns
+    cdef Py_ssize_t terms = count_terms(m), places = (rows - 1) * m.pitch + columns, done = 0, size, q, u, a
     cdef Py_ssize_t term_step = m.unit if m.packed else 1, out_step = 1 if m.packed else m.w_out
     cdef Py_ssize_t unit_step = m.unit * (terms if m.packed else m.w_out)
-    cdef Py_ssize_t block, done, size, stripe, part, q, u, a
-    cdef Py_ssize_t width = tile_columns(m.set, min(m.unit, m.outs), w)
     cdef Py_ssize_t[TERMS] step
     layout += i * m.pitch + j
     w += group * (m.room * terms if m.packed else m.w_group)
     for a in range(min(TERMS, terms)):
         step[a] = a * term_step
-    for block in range(divide(terms, TERMS)):
-        done = block * TERMS
-        size = min(TERMS, terms - done)
-        # So many columns stay in the first-level cache while all tiles pass over them.
-        stripe = max(1, NEAR // (<Py_ssize_t>sizeof(real) * size * width)) * width
-        for part in range(divide(places, stripe)):
-            q = part * stripe
+    while done < terms:
+        size, q = min(TERMS, terms - done), 0
+        while q < places:
             for u in range(m.tiles):
                 tile(
                     m.set, w + u * unit_step + done * term_step, step, out_step, layout + q, offset + done, size,
                     result + u * m.unit * WIDE + q, WIDE, min(m.unit, m.outs - u * m.unit),
-                    min(stripe, places - q), done == 0,
+                    min(m.stripe, places - q), done == 0,
                 )
+            q += m.stripe
+        done += size
     for a in range(m.outs):
-        write_out(
-            m, result + a * WIDE, m.pitch, rows, columns, place(m, out, image // m.groups, group * m.outs + a, i, j),
-            m.out_row,
-        )
+        write_out(m, result + a * WIDE, m.pitch, rows, columns, place(m, out, n, group * m.outs + a, i, j), m.out_row)
 
 
 cdef int places_in_lanes(
@@ -314,14 +312,16 @@ cdef int places_in_lanes(
     const Py_ssize_t[::1] offset, int threads,
 ) except -1:
     """The result for images that are laid out."""
-    cdef Py_ssize_t panels = m.cut.down * m.cut.across, private = m.room * WIDE, item
+    cdef Py_ssize_t panels = m.cut.down * m.cut.across, private = m.room * WIDE, item, image, panel
     cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     for item in prange(
         images * m.groups * panels, nogil=True, schedule="dynamic", num_threads=threads,
         chunksize=max(1, images * m.groups * panels // (16 * threads)),
     ):
+        image, panel = item // panels, item % panels
         wide_panel(
-            m, layout + item // panels * m.channels * m.plane, w, out, item // panels, item % panels, &offset[0],
+            m, layout + image * m.channels * m.plane, w, out, image // m.groups, image % m.groups,
+            panel // m.cut.across * m.cut.rows, panel % m.cut.across * m.cut.columns, &offset[0],
             &scratch[threadid() * private],
         )
     return 0
@@ -333,7 +333,7 @@ cdef int image_by_image(
 ) except -1:
     """One group of one image after the other, each laid out, and done for all kinds of places, by one thread: what it
     reads and writes stays in its caches."""
-    cdef Py_ssize_t item, k, private = size + SLACK + m.room * WIDE
+    cdef Py_ssize_t item, n, k, private = size + SLACK + m.room * WIDE
     cdef real[::1] scratch = empty((threads * private,), FLOATS[sizeof(real)])
     cdef Py_ssize_t[::1] offset = np.empty(max(1, terms), np.intp)
     cdef Py_ssize_t[::1] before = np.empty(kinds, np.intp)
@@ -345,28 +345,31 @@ cdef int image_by_image(
         terms += count_terms(m + k)
     for item in prange(m.batch * m.groups, nogil=True, schedule="dynamic", num_threads=threads,
                        chunksize=max(1, m.batch * m.groups // (16 * threads))):
+        n = item // m.groups
         for k in range(kinds):
             one_image(
-                m + k, source, weights_of(m + k, w, packed), out, item, &offset[0] + before[k],
+                m + k, source, weights_of(m + k, w, packed), out, n, item - n * m.groups, &offset[0] + before[k],
                 &scratch[threadid() * private], &scratch[threadid() * private] + size + SLACK, kinds == 1,
             )
     return 0
 
 
 cdef void one_image(
-    const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t image,
+    const Correlation *m, const real *source, const real *w, real *out, Py_ssize_t n, Py_ssize_t group,
     const Py_ssize_t *offset, real *layout, real *result, bint blank,
 ) noexcept nogil:
-    """All places of one kind in one group of one image; `blank` as for `lay_out`."""
-    cdef Py_ssize_t k
+    """All places of one kind in one group of image n; `blank` as for `lay_out`."""
+    cdef Py_ssize_t image = n * m.groups + group, k, i, j
     if nothing_to_add(m):
         zero_out(m, out, image * m.outs, (image + 1) * m.outs)
         return
     for k in range(m.channels):
         lay_out(m, source + (image * m.channels + k) * m.height * m.width, layout + k * m.plane, blank)
-    memset(layout + m.channels * m.plane, 0, SLACK * sizeof(real))
-    for k in range(m.cut.down * m.cut.across):
-        wide_panel(m, layout, w, out, image, k, offset, result)
+    if not blank:
+        memset(layout + m.channels * m.plane, 0, SLACK * sizeof(real))
+    for i in range(m.cut.down):
+        for j in range(m.cut.across):
+            wide_panel(m, layout, w, out, n, group, i * m.cut.rows, j * m.cut.columns, offset, result)
 
 
 # --- correlations --------------------------------------------------------------------------------------------
@@ -398,6 +401,7 @@ cdef bint correlate(
         before += packed_size(m + k) if m[k].packed else 0
         terms += count_terms(m + k)
         size = max(size, layout_size(m + k) // m.groups)
+        m[k].stripe = 0 if m[k].lanes else stripe_of(m + k, w)
         border |= m[k].border
     cdef Py_ssize_t[::1] to_pack = np.array([k for k in range(kinds) if m[k].packed and count_terms(m + k)], np.intp)
     cdef real[::1] packed = empty((max(1, before),), FLOATS[sizeof(real)])

@@ -51,6 +51,7 @@ cdef struct Correlation:
     bint packed                                           # tiles read a copy of w, not w itself
     Py_ssize_t weights_before                             # in the copy, of the kinds of places before this one
     Cut cut
+    Py_ssize_t stripe                                     # columns that all tiles of outs do in turn
     int set
 
 

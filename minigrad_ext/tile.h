@@ -39,7 +39,7 @@ typedef REAL NAME(vector);  /* BYTES is sizeof(REAL) then */
    nearly square load least. The most vectors for some rows: of a single one more, since what is added to a sum waits
    for what was added before. */
 #define ROWS (SUMS / 2)
-#define MOST(rows) ((rows) == 1 ? 6 : (rows) > SUMS / 4 ? SUMS / (rows) : SUMS == 24 ? 4 : 3)
+#define MOST(rows) ((rows) == 1 ? 8 : (rows) > SUMS / 4 ? SUMS / (rows) : SUMS == 24 ? 4 : 3)
 
 /* `tile` for literal numbers of rows and vectors, which let the compiler unroll the loops over them and keep `sum` in
    registers. */
@@ -47,7 +47,7 @@ INLINE void NAME(block)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_t w_ro
                         const ptrdiff_t *x_offset, ptrdiff_t terms, REAL *out, ptrdiff_t out_row, int fresh,
                         const int rows, const int vectors)
 {
-    VECTOR sum[ROWS][6], column[6];
+    VECTOR sum[ROWS][8], column[8];
     UNROLL for (int a = 0; a < rows; a++)
         UNROLL for (int b = 0; b < vectors; b++)
             sum[a][b] = (VECTOR){0};
@@ -92,6 +92,8 @@ static inline void NAME(tile)(const REAL *w, const ptrdiff_t *w_offset, ptrdiff_
             else if (MOST(rows) > 3 && vectors == 4) BLOCK(rows, 4); \
             else if (MOST(rows) > 4 && vectors == 5) BLOCK(rows, 5); \
             else if (MOST(rows) > 4 && vectors == 6) BLOCK(rows, 6); \
+            else if (MOST(rows) > 4 && vectors == 7) BLOCK(rows, 7); \
+            else if (MOST(rows) > 4 && vectors == 8) BLOCK(rows, 8); \
             else BLOCK(rows, 2); \
             x += vectors * LANES; \
             out += vectors * LANES; \
