@@ -9,8 +9,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = [
-    "direct", "elementwise", "functions", "loops", "machine", "normalization", "optimizers", "pool", "products",
-    "weight_grad", "window", "winograd",
+    "direct", "elementwise", "functions", "grouped", "loops", "machine", "normalization", "optimizers", "pool",
+    "products", "weight_grad", "window", "winograd",
 ]
 OPENMP = {"unix": ["-fopenmp"], "msvc": ["/openmp"]}
 OPTIMISE = {"unix": ["-O3", "-fno-math-errno", "-fno-trapping-math"], "msvc": ["/O2"]}

@@ -23,6 +23,14 @@ cdef extern from "instructions.h" nogil:
                    size, float *out)
     void dot_double(int set, const double *y, const double *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
                     size, double *out)
+    void lanewise_float(int set, const float *w, const float *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t
+                        step, float *out, Py_ssize_t out_step, Py_ssize_t places)
+    void lanewise_double(int set, const double *w, const double *x, const Py_ssize_t *offset, Py_ssize_t terms,
+                         Py_ssize_t step, double *out, Py_ssize_t out_step, Py_ssize_t places)
+    void lanewise_dots_float(int set, const float *y, const float *x, const Py_ssize_t *offset, Py_ssize_t terms,
+                             Py_ssize_t step, Py_ssize_t places, float *out)
+    void lanewise_dots_double(int set, const double *y, const double *x, const Py_ssize_t *offset, Py_ssize_t terms,
+                              Py_ssize_t step, Py_ssize_t places, double *out)
     void copy_float(int set, float *out, Py_ssize_t out_row, const float *x, Py_ssize_t x_row, Py_ssize_t planes,
                     Py_ssize_t size, bint zeros)
     void copy_double(int set, double *out, Py_ssize_t out_row, const double *x, Py_ssize_t x_row, Py_ssize_t planes,
@@ -73,6 +81,26 @@ cdef inline void dot(
         dot_float(set, y, x, offset, terms, size, out)
     else:
         dot_double(set, y, x, offset, terms, size, out)
+
+
+cdef inline void lanewise(
+    int set, const real *w, const real *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t step, real *out,
+    Py_ssize_t out_step, Py_ssize_t places,
+) noexcept nogil:
+    if real is float:
+        lanewise_float(set, w, x, offset, terms, step, out, out_step, places)
+    else:
+        lanewise_double(set, w, x, offset, terms, step, out, out_step, places)
+
+
+cdef inline void lanewise_dots(
+    int set, const real *y, const real *x, const Py_ssize_t *offset, Py_ssize_t terms, Py_ssize_t step,
+    Py_ssize_t places, real *out,
+) noexcept nogil:
+    if real is float:
+        lanewise_dots_float(set, y, x, offset, terms, step, places, out)
+    else:
+        lanewise_dots_double(set, y, x, offset, terms, step, places, out)
 
 
 cdef inline void copy(

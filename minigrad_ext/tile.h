@@ -231,6 +231,72 @@ static inline void NAME(dot)(const REAL *y, const REAL *x, const ptrdiff_t *offs
     }
 }
 
+/* --- each lane for itself ----------------------------------------------------------------------------------------- */
+
+/* `lanewise` for a literal number of places, and mostly a literal step. */
+INLINE void NAME(pixels)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms, const ptrdiff_t step,
+                         REAL *out, ptrdiff_t out_step, const int places)
+{
+    VECTOR sum[12];
+    UNROLL for (int p = 0; p < places; p++) sum[p] = (VECTOR){0};
+    for (ptrdiff_t k = 0; k < terms; k++) {
+        const VECTOR weight = *(const VECTOR *)(w + k * LANES);
+        const REAL *seen = x + offset[k];
+        UNROLL for (int p = 0; p < places; p++) sum[p] += weight * *(const VECTOR *)(seen + p * step);
+    }
+    UNROLL for (int p = 0; p < places; p++) *(VECTOR *)(out + p * out_step) = sum[p];
+}
+
+/* out[p * out_step, l] = sum over k < terms of w[k, l] * x[offset[k] + (p * step, l)]  for p < places and lanes l;
+   arrays (..., LANES), of which the steps count the rows. */
+static inline void NAME(lanewise)(const REAL *w, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms,
+                                  ptrdiff_t step, REAL *out, ptrdiff_t out_step, ptrdiff_t places)
+{
+    while (places > 0) {
+        const ptrdiff_t some = places <= 12 ? places : places < 24 ? (places + 1) / 2 : 12;
+        switch (some) {
+#define CASE(some) \
+            case some: \
+                if (step == 1) NAME(pixels)(w, x, offset, terms, LANES, out, out_step * LANES, some); \
+                else NAME(pixels)(w, x, offset, terms, step * LANES, out, out_step * LANES, some); \
+                break;
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#undef CASE
+        }
+        x += some * step * LANES;
+        out += some * out_step * LANES;
+        places -= some;
+    }
+}
+
+/* `lanewise_dots` for a literal number of terms. */
+INLINE void NAME(lane_dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t step, ptrdiff_t places,
+                            REAL *out, const int terms)
+{
+    VECTOR sum[9];
+    UNROLL for (int k = 0; k < terms; k++) sum[k] = *(const VECTOR *)(out + k * LANES);
+    for (ptrdiff_t p = 0; p < places; p++) {
+        const VECTOR factor = *(const VECTOR *)(y + p * LANES);
+        UNROLL for (int k = 0; k < terms; k++) sum[k] += factor * *(const VECTOR *)(x + offset[k] + p * step);
+    }
+    UNROLL for (int k = 0; k < terms; k++) *(VECTOR *)(out + k * LANES) = sum[k];
+}
+
+/* out[k, l] += sum over p < places of y[p, l] * x[offset[k] + (p * step, l)]  for k < terms and lanes l; as above. */
+static inline void NAME(lanewise_dots)(const REAL *y, const REAL *x, const ptrdiff_t *offset, ptrdiff_t terms,
+                                       ptrdiff_t step, ptrdiff_t places, REAL *out)
+{
+    for (ptrdiff_t k = 0; k < terms;) {
+        const ptrdiff_t some = terms - k < 9 ? terms - k : 9;
+        switch (some) {
+#define CASE(some) case some: NAME(lane_dots)(y, x, offset + k, step * LANES, places, out + k * LANES, some); break;
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9)
+#undef CASE
+        }
+        k += some;
+    }
+}
+
 /* Whether `size` numbers are all finite: 0 times infinity is NaN, as is 0 times NaN. */
 static inline int NAME(finite)(const REAL *x, ptrdiff_t size)
 {

@@ -7,6 +7,7 @@ try:
         from minigrad_ext import direct as direct
         from minigrad_ext import elementwise as elementwise
         from minigrad_ext import functions as functions
+        from minigrad_ext import grouped as grouped
         from minigrad_ext import loops as loops
         from minigrad_ext import machine as machine
         from minigrad_ext import normalization as normalization

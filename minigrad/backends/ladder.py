@@ -4,6 +4,7 @@ A rung is a module of minigrad_ext with the three maps of ops/conv.py:
 
     loops       plain loops, which say what the others must compute
     direct      copies what a kernel sees into small matrices, and multiplies these in registers
+    grouped     many small groups: sixteen at a time, one in each lane of a vector
     winograd    3 x 3 kernels with fewer multiplications
 
 Where a kernel is as large as the image, its convolution is a product of matrices. `choose` picks; `use` forces a rung,
@@ -19,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends.base import HostArray
-from minigrad.backends.extension import direct, loops, machine, products, winograd
+from minigrad.backends.extension import direct, grouped, loops, machine, products, winograd
 from minigrad.backends.geometry import ConvGeometry
 from minigrad.backends.threads import get_num_threads
 
-RUNGS = {"loops": loops, "direct": direct, "winograd": winograd}
+RUNGS = {"loops": loops, "direct": direct, "grouped": grouped, "winograd": winograd}
 _SETS = [number for number in range(len(machine.INSTRUCTION_SETS)) if machine.has(number)]
 _SMALL = 20_000  # floating-point operations, which plain loops do in less time than it takes to prepare anything
 
@@ -42,7 +43,16 @@ def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
              zip(geometry.dilation, geometry.w_shape[2:], geometry.padding, strict=True)]
     if max(reach) > 4 * max(64, *geometry.x_shape[2:], *geometry.y_shape[2:]):
         return "loops"  # which need no space for what is sprawling
+    if _fills_lanes(geometry, name):
+        return "grouped"
     return "winograd" if _winograd_applies(geometry) and _saves(geometry, name) else "direct"
+
+
+def _fills_lanes(geometry: ConvGeometry, name: str) -> bool:
+    """Whether vectors of groups are the better ones: most of their lanes are filled, which channels could not do."""
+    (outputs, channels, *kernel), groups = geometry.w_shape, geometry.groups
+    few = 64 if name == "conv2d_weight_grad" else 1  # pairs of channels in a group (measured)
+    return prod(kernel) > 1 and channels * outputs <= few * groups and 4 * groups >= 3 * 16 * -(-groups // 16)
 
 
 def _winograd_applies(geometry: ConvGeometry) -> bool:

@@ -22,7 +22,7 @@ from minigrad_ext import direct, loops
 CPU = minigrad.get_backend("cpu")
 REFERENCE = minigrad.get_backend("reference")
 MAPS = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
-RUNGS = [(rung, instructions) for rung in ("loops", "direct") for instructions in instruction_sets()]
+RUNGS = [(rung, instructions) for rung in ("loops", "direct", "grouped") for instructions in instruction_sets()]
 
 
 def geometry(
@@ -153,21 +153,21 @@ def wide_geometries(draw: st.DrawFn) -> ConvGeometry:
     return g
 
 
-def assert_direct_agrees_with_loops(g: ConvGeometry, draw: Callable[[tuple[int, ...]], Any]) -> None:
+def assert_agrees_with_loops(rung: str, g: ConvGeometry, draw: Callable[[tuple[int, ...]], Any]) -> None:
     for name in MAPS:
         arrays = operands(name, g, draw)
         with use("loops"):
             expected = getattr(CPU, name)(*arrays, g)
         for instructions in instruction_sets():
-            with use("direct", instructions):
+            with use(rung, instructions):
                 found = getattr(CPU, name)(*arrays, g)
-            np.testing.assert_array_equal(found, expected, err_msg=f"{name} on direct, {instructions}, with {g}")
+            np.testing.assert_array_equal(found, expected, err_msg=f"{name} on {rung}, {instructions}, with {g}")
 
 
 @settings(max_examples=200)
 @given(g=wide_geometries(), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1))
 def test_direct_agrees_with_loops_on_many_channels(g: ConvGeometry, dtype: str, seed: int) -> None:
-    assert_direct_agrees_with_loops(g, integers(np.random.default_rng(seed), dtype))
+    assert_agrees_with_loops("direct", g, integers(np.random.default_rng(seed), dtype))
 
 
 @pytest.mark.parametrize(
@@ -188,10 +188,41 @@ def test_direct_agrees_with_loops_on_many_channels(g: ConvGeometry, dtype: str, 
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_direct_agrees_with_loops_on_large_ones(g: ConvGeometry, dtype: str, rng: np.random.Generator) -> None:
-    assert_direct_agrees_with_loops(g, integers(rng, dtype))
+    assert_agrees_with_loops("direct", g, integers(rng, dtype))
 
 
-@pytest.mark.parametrize(("rung", "bound"), [("loops", 1e-6), ("direct", 1e-6), ("winograd", 3e-6)])
+@st.composite
+def grouped_geometries(draw: st.DrawFn) -> ConvGeometry:
+    """Groups enough to fill vectors of any instruction set, and some that do not quite."""
+
+    def pair(least: int, most: int) -> tuple[int, int]:
+        return draw(st.tuples(st.integers(least, most), st.integers(least, most)))
+
+    groups, channels, outs = (draw(st.integers(1, most)) for most in (40, 3, 3))
+    kernel, stride, padding, dilation = pair(1, 4), pair(1, 4), pair(0, 4), pair(1, 3)
+    image = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) + pair(0, 30)[a] for a in (0, 1)]
+    x_shape, w_shape = (draw(st.integers(1, 4)), groups * channels, *image), (groups * outs, channels, *kernel)
+    g = conv_geometry("test", x_shape, w_shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
+    assume(g.flops < 2_000_000)
+    return g
+
+
+@settings(max_examples=200)
+@given(g=grouped_geometries(), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1),
+       special=st.sampled_from([0, 0, 0.001]))  # fmt: skip
+def test_grouped_agrees_with_loops_on_many_groups(g: ConvGeometry, dtype: str, seed: int, special: float) -> None:
+    assert_agrees_with_loops("grouped", g, integers(np.random.default_rng(seed), dtype, special))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_grouped_agrees_with_loops_on_large_images(dtype: str, rng: np.random.Generator) -> None:
+    """Which are cut into strips."""
+    for stride in (1, 2):
+        g = geometry((2, 34, 130, 90), (34, 1, 3, 3), stride=stride, padding=1, groups=34)
+        assert_agrees_with_loops("grouped", g, integers(rng, dtype))
+
+
+@pytest.mark.parametrize(("rung", "bound"), [("loops", 1e-6), ("direct", 1e-6), ("grouped", 1e-6), ("winograd", 3e-6)])
 @pytest.mark.parametrize("name", MAPS)
 def test_float32_is_accurate(name: str, rung: str, bound: float, rng: np.random.Generator) -> None:
     g = geometry((4, 96, 20, 20), (32, 96, 3, 3), padding=1)
@@ -221,6 +252,7 @@ SHARED_OUT = [  # big enough for several threads, and for all ways that the rung
     geometry((1, 1, 300, 300), (1, 1, 2, 3)),
     geometry((40, 6, 14, 14), (24, 6, 5, 5)),
     geometry((2, 20, 24, 24), (20, 1, 3, 3), padding=1, groups=20),
+    geometry((5, 46, 33, 29), (46, 1, 3, 3), padding=1, stride=2, groups=46),
     geometry((2, 24, 18, 18), (40, 24, 3, 3), padding=2, dilation=2),
 ]
 
