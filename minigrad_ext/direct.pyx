@@ -214,6 +214,9 @@ cdef void one_panel(
         size = min(most, terms - done)
         if not m.packed:
             transpose(m.set, weights, p.width, w + done, m.w_out, outs, size)
+        if m.astray:
+            add_met(m, &p, layout, w + done * p.width if m.packed else weights, offset, done, size, pieces, sums)
+            continue
         for r in range(p.rows):
             x = layout + ((p.row + r) // m.grid_height * m.groups + p.group) * m.channels * m.plane
             x += (p.row + r) % m.grid_height * m.row_step * m.pitch + p.j * m.column_step
@@ -226,6 +229,56 @@ cdef void one_panel(
                 )
     for k in range(divide(outs, m.lanes)):
         write_panel(m, &p, p.out + k * m.lanes, sums + k * m.lanes, out, turned)
+
+
+cdef void add_met(
+    const Correlation *m, const Panel *p, const real *layout, const real *w, const Py_ssize_t *offset,
+    Py_ssize_t done, Py_ssize_t size, Py_ssize_t pieces, real *sums,
+) noexcept nogil:
+    """A block of terms for a panel, without those that meet nothing but the border: found once for a piece of a row,
+    and again for another row only if that meets other rows of taps."""
+    cdef Py_ssize_t[LONGEST] met, step
+    cdef Py_ssize_t k, r, a, columns, row, i, u, first, last, before, count = 0
+    cdef const real *x
+    for k in range(pieces):
+        a, before = k * p.columns // pieces, -1
+        columns = (k + 1) * p.columns // pieces - a
+        for r in range(p.rows):
+            row, i = (p.row + r) // m.grid_height, (p.row + r) % m.grid_height
+            first, last = m.rows, 0  # of the rows of taps that meet this one
+            for u in range(m.rows):
+                if 0 <= m.row[u] + i * m.row_stride < m.height:
+                    first, last = min(first, u), u + 1
+            if first * (m.rows + 1) + last != before:
+                before = first * (m.rows + 1) + last
+                count = find_met(m, first, last, p.j + a, columns, offset, done, size, p.width, met, step)
+            x = layout + (row * m.groups + p.group) * m.channels * m.plane
+            x += i * m.row_step * m.pitch + (p.j + a) * m.column_step
+            tile(
+                m.set, x, met, m.column_step, w, step, count, sums + (r * p.columns + a) * p.width, p.width, columns,
+                p.width, done == 0,
+            )
+
+
+cdef Py_ssize_t find_met(
+    const Correlation *m, Py_ssize_t first, Py_ssize_t last, Py_ssize_t j, Py_ssize_t columns,
+    const Py_ssize_t *offset, Py_ssize_t done, Py_ssize_t size, Py_ssize_t width, Py_ssize_t *met, Py_ssize_t *step,
+) noexcept nogil:
+    """Of a block of terms those of some rows of taps that meet the image at some columns from j on: where they begin in
+    the layout, and where their weights are; returns how many that are."""
+    cdef Py_ssize_t from_ = m.columns, to = 0, taps = m.rows * m.columns, count = 0, c, u, v, k
+    for v in range(m.columns):
+        k = m.column[v] + j * m.column_stride
+        if k < m.width and k + (columns - 1) * m.column_stride >= 0:
+            from_, to = min(from_, v), v + 1
+    for c in range(done // taps, divide(done + size, taps)):
+        for u in range(first, last):
+            for v in range(from_, to):
+                k = c * taps + u * m.columns + v - done
+                if 0 <= k < size:
+                    met[count], step[count] = offset[done + k], k * width
+                    count += 1
+    return count
 
 
 cdef void write_panel(

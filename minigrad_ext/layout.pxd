@@ -42,7 +42,8 @@ cdef struct Correlation:
     Py_ssize_t row_step, column_step                      # in the layout, from a place to the next one
     Py_ssize_t depth, pitch                               # of the layout: rows of a kind; distances of rows,
     Py_ssize_t area, plane                                # of kinds, and of channels
-    bint border                                           # taps see beyond the border
+    bint border                                           # taps see beyond the border,
+    bint astray                                           # and most of what some see is there
     bint bare                                             # the source itself serves as layout
     Py_ssize_t lanes, vectors                             # outs in a vector, or 0: places are in lanes; vectors of outs
     Py_ssize_t unit, tiles                                # outs in a tile, at most; tiles for the outs of a group
@@ -127,6 +128,20 @@ cdef inline bint sees_itself(const Correlation *m) noexcept nogil:
     )
 
 
+cdef inline bint go_astray(const Correlation *m) noexcept nogil:
+    """Whether taps see so much beyond the border that it pays to leave out what they do not meet: a quarter."""
+    cdef Py_ssize_t u, v
+    cdef double rows = 0, columns = 0
+    cdef Run run
+    for u in range(m.rows):
+        run = meet(m.row[u], m.row_stride, m.height, 0, m.grid_height)
+        rows += run.stop - run.start
+    for v in range(m.columns):
+        run = meet(m.column[v], m.column_stride, m.width, 0, m.grid_width)
+        columns += run.stop - run.start
+    return 4 * rows * columns < 3.0 * m.rows * m.grid_height * m.columns * m.grid_width
+
+
 cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
     """Plans the layout, an array (channels, row kinds, column kinds, depth, pitch and zeros), and the tiles. A vector
     holds `lanes` outs, or else places if that is 0."""
@@ -137,6 +152,7 @@ cdef inline void prepare(Correlation *m, Py_ssize_t lanes) noexcept nogil:
         m.border |= m.row[u] < 0 or m.row[u] + (m.grid_height - 1) * m.row_stride >= m.height
     for v in range(m.columns):
         m.border |= m.column[v] < 0 or m.column[v] + (m.grid_width - 1) * m.column_stride >= m.width
+    m.astray = m.border and go_astray(m)
     m.in_order = m.w_channel == m.rows * m.columns
     for k in range(m.rows * m.columns):
         m.in_order &= m.weight[k] == k

@@ -25,7 +25,7 @@ from minigrad_ext.pool import FLOATS, empty
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from minigrad_ext.geometry cimport Geometry, divide, settle, team
+from minigrad_ext.geometry cimport Geometry, Run, divide, meet, settle, team
 from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
     LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, find_offsets, first_out, forward, lay_out, layout_size,
@@ -89,10 +89,12 @@ cdef void turn_places(
 
 cdef inline void add_piece(
     const Correlation *m, const Pieces *p, Py_ssize_t piece, const real *layout, const Py_ssize_t *offset,
-    const real *turned, const Py_ssize_t *step, Py_ssize_t places, real *sums, Py_ssize_t width, bint fresh,
+    const real *turned, const Py_ssize_t *step, Py_ssize_t place, Py_ssize_t places, real *sums, Py_ssize_t width,
+    bint fresh,
 ) noexcept nogil:
-    """sums[c, u, v, o] += what some places contribute, for one piece and `width` outs"""
-    cdef Py_ssize_t taps = m.rows * m.columns, cut = piece % p.cuts, c, tap, rows, step_in_x, step_in_w
+    """sums[c, u, v, o] += what some places of an image, or more, contribute, for one piece and `width` outs"""
+    cdef Py_ssize_t taps = m.rows * m.columns, cut = piece % p.cuts, c, tap, rows, step_in_x, step_in_w, met = 0
+    cdef Run seen
     piece //= p.cuts
     if p.taps:
         c, tap = piece // m.rows, piece % m.rows * m.columns + cut * m.columns // p.cuts
@@ -102,8 +104,12 @@ cdef inline void add_piece(
         c, tap = cut * m.channels // p.cuts, piece
         rows = (cut + 1) * m.channels // p.cuts - c
         step_in_x, step_in_w = m.plane, taps
+    if m.astray and place + places <= m.grid_height * m.grid_width:  # the places of rows that this tap meets
+        seen = meet(m.row[tap // m.columns], m.row_stride, m.height, 0, m.grid_height)
+        met = min(places, max(0, seen.start * m.grid_width - place))
+        places = max(0, min(places, seen.stop * m.grid_width - place) - met)
     tile(
-        m.set, layout + c * m.plane + m.tap[tap], offset, step_in_x, turned, step, places,
+        m.set, layout + c * m.plane + m.tap[tap], offset + met, step_in_x, turned + met * width, step, places,
         sums + (c * taps + tap) * m.room, step_in_w * m.room, rows, width, fresh,
     )
 
@@ -128,8 +134,8 @@ cdef void add_products(
         from_ = layout + (place // plane * m.groups + group) * m.channels * m.plane
         for k in range(piece, last_piece):
             add_piece(
-                m, p, k, from_, offset, turned, step, size, sums + group * count_terms(m) * m.room + out, width,
-                fresh and block == 0,
+                m, p, k, from_, offset, turned, step, place % plane, size,
+                sums + group * count_terms(m) * m.room + out, width, fresh and block == 0,
             )
 
 

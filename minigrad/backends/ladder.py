@@ -14,6 +14,7 @@ or an instruction set, to compare them. docs/ladder.md climbs it step by step.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -35,8 +36,12 @@ _forced: ContextVar[tuple[str | None, int]] = ContextVar("forced", default=(None
 def choose(geometry: ConvGeometry, dtype: Any, name: str = "conv2d") -> str:
     """The name of the rung that convolutions of this geometry and dtype take by themselves, or that another of the
     three maps takes, by its `name`. (Nothing depends on the dtype: lines drawn for float32 were right for float64.)"""
-    if geometry.flops <= _SMALL:
-        return "loops"
+    return "loops" if geometry.flops <= _SMALL else _choose(geometry, name)
+
+
+@lru_cache(1024)
+def _choose(geometry: ConvGeometry, name: str) -> str:
+    """`choose` where it takes thought."""
     if _is_product(geometry):
         return "product"
     reach = [dilation * (kernel - 1) + padding for dilation, kernel, padding in
@@ -67,11 +72,23 @@ def _saves(geometry: ConvGeometry, name: str) -> bool:
     # Tiles are of 4 x 4 results; with dilation, of every d-th. They reach beyond small images.
     tiles = geometry.y_shape[0] * prod([dilation * -(-size // (4 * dilation)) for size, dilation in
                                         zip(geometry.y_shape[2:], geometry.dilation, strict=True)])
-    if 5 * geometry.y_shape[0] * prod(geometry.y_shape[2:]) < 32 * tiles:
+    least = 0.65 if name == "conv2d_weight_grad" else 0.5
+    if 5 * geometry.y_shape[0] * prod(geometry.y_shape[2:]) < 32 * tiles or _met(geometry) < least:
         return False
     if name == "conv2d_weight_grad":  # what is summed over tiles is transformed for each pair: tiles must be many
         return min(channels, outputs) >= 16 and channels >= 32 and 32 * tiles >= max(channels, outputs)
     return channels * outputs >= 6 * 16 * (-(-channels // 16) + -(-outputs // 16))
+
+
+def _met(geometry: ConvGeometry) -> float:
+    """The share of the multiplications, of a stride 1, whose pixel is in the image: "direct" leaves out the others."""
+    share = 1.0
+    for axis in (0, 1):
+        size, places, padding = geometry.x_shape[2 + axis], geometry.y_shape[2 + axis], geometry.padding[axis]
+        first = [tap * geometry.dilation[axis] - padding for tap in range(geometry.w_shape[2 + axis])]
+        met = [max(0, min(places, size - at) - max(0, -at)) for at in first]
+        share *= sum(met) / (len(met) * places)
+    return share
 
 
 def instruction_sets() -> tuple[str, ...]:

@@ -178,6 +178,9 @@ def test_direct_agrees_with_loops_on_many_channels(g: ConvGeometry, dtype: str, 
         geometry((1, 3, 3, 700), (20, 3, 1, 2), padding=(0, 1)),  # rows longer than a panel
         geometry((4, 130, 5, 5), (36, 130, 3, 3), padding=1),  # blocks of terms, the last of them smaller
         geometry((40, 9, 4, 4), (17, 9, 3, 2)),  # blocks of terms over many images
+        geometry((2, 40, 19, 23), (33, 40, 3, 3), padding=15, dilation=(15, 14)),  # taps that meet little
+        geometry((3, 70, 9, 11), (18, 70, 3, 4), padding=(9, 12), dilation=(8, 7), stride=(2, 3)),
+        geometry((9, 20, 3, 2), (24, 20, 5, 4), padding=(2, 3)),
         geometry((2, 40, 14, 14), (64, 20, 3, 3), stride=(2, 1), padding=1, groups=2),
         geometry((2, 16, 9, 7), (160, 16, 1, 1)),  # the image itself serves, as one row
         geometry((2, 16, 9, 7), (16, 16, 2, 1)),  # and row by row

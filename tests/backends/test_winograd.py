@@ -184,6 +184,9 @@ def test_the_ladder_takes_it_where_it_saves_time(name: str) -> None:
     assert chosen((8, 64, 28, 28), (64, 1, 3, 3), 64) == "grouped"
     assert chosen((8, 18, 28, 28), (18, 1, 3, 3), 18) == "direct"
     assert chosen((8, 64, 28, 28), (64, 1, 1, 1), 64) == "direct"
+    for dilation, rung in ((6, "winograd"), (14, "direct")):  # of 33 pixels
+        g = conv_geometry("test", (1, 64, 33, 33), (64, 64, 3, 3), (1, 1), (dilation,) * 2, (dilation,) * 2, 1)
+        assert choose(g, np.dtype(np.float32), name) == rung
     assert chosen((8, 3, 28, 28), (64, 3, 3, 3)) == "direct"
     assert choose(geometry((8, 64, 28, 64), (64, 64, 3, 3), 1), np.dtype(np.float64), name) == "winograd"
     g = conv_geometry("test", (1, 8, 9, 9), (8, 8, 3, 3), (2, 2), (1, 1), (1, 1), 1)
