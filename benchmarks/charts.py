@@ -21,7 +21,7 @@ STYLE = {"axes.edgecolor": PALE, "text.color": INK, "axes.labelcolor": INK, "xti
 PASSES = {"forward": (BLUE, "o"), "both": (ORANGE, "s")}
 POWERS = [0.001, 0.01, 0.1, 1, 10, 100, 1000]
 NAMED = ["lenet-1", "depthwise-512", "resnet-512", LESSON]  # shapes whose names have room
-RUNGS = {"loops": (INK, "v"), "direct": (BLUE, "o"), "winograd": (ORANGE, "s")}
+RUNGS = {"loops": (INK, "v"), "direct": (BLUE, "o"), "grouped": (GREEN, "D"), "winograd": (ORANGE, "s")}
 
 
 def save(figure: Figure, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""What each rung of the ladder is worth: the same convolution by plain loops, by the direct kernel and by Winograd's.
+"""What each rung of the ladder is worth: the same convolution by loops, tiles, groups in vectors, and Winograd's way.
 
     python benchmarks/ladder.py
     python benchmarks/ladder.py --shapes resnet-64 --rounds 5
@@ -51,6 +51,7 @@ def variants(case: Case) -> list[dict[str, Any]]:
     *others, best = cpu.instruction_sets()
     ways = [("loops", best, 1)]
     ways += [("direct", each, 1) for each in (*others, best)]
+    ways += [("grouped", each, 1) for each in (*others, best) if case.groups > 1]
     ways += [("winograd", each, 1) for each in (*others, best) if possible("winograd", case)]
     ways += [("default", best, threads) for threads in sorted({1, USABLE})]
     return [dict(zip(WAY, way, strict=True)) for way in ways]

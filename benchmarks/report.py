@@ -96,7 +96,8 @@ def speed(row: dict[str, Any], which: str | None = None) -> float:
 
 def way(row: dict[str, Any]) -> str:
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    return row["rung"] + (f", {row['instructions']}" if row["rung"] in ("direct", "winograd") else "") + threads
+    instructions = f", {row['instructions']}" if row["rung"] in ("direct", "grouped", "winograd") else ""
+    return row["rung"] + instructions + threads
 
 
 def every_rung(ladder: dict[str, Any]) -> str:

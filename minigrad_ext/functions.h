@@ -142,8 +142,8 @@ static void NAME(each)(int f, const REAL *x, const REAL *y, REAL *z, ptrdiff_t s
     }
 }
 
-/* Sums, and the search for the largest, go on in so many lanes: more than compilers would take apart. What does not fill
-   them is done one by one. */
+/* Sums, and the search for the largest, go on in so many lanes: more than compilers would take apart. What does not
+   fill them is done one by one. */
 #define MANY 32
 #define IN_LANES(start, body) \
     REAL lane[MANY]; \

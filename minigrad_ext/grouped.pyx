@@ -10,10 +10,10 @@ group: no lane stays empty for want of channels, and no vector begins in the mid
 with a border of zeros. After that a tap (c, u, v) is a distance in memory. The result is an array (rows, columns,
 lanes), and transposed back.
 
-The two maps that make an image are one correlation. For conv2d, place q of an axis, row or column, sees the pixel
-q * stride + u * dilation - padding of the source. For the input gradient with a stride s, pixels of x fall into s kinds,
-by h mod s: pixel h = a + q * s meets tap u in (h + padding - u * dilation) / s = q + (a + padding - u * dilation) / s
-of y, if that is a whole number. Here is no need for neighbours of a kind to be neighbours in memory.
+The two maps that make an image are one correlation. For conv2d, place q of an axis, row or column, sees pixel
+q * stride + u * dilation - padding of the source. For the input gradient with a stride s, pixels of x fall into s
+kinds, by h mod s: pixel h = a + q * s meets tap u in (h + padding - u * dilation) / s of y, which is
+q + (a + padding - u * dilation) / s, if that is a whole number.
 
 The weight gradient multiplies the same layout of x with y, transposed, and sums in the registers of the weights.
 

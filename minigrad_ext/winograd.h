@@ -1,6 +1,6 @@
-/* Winograd's transforms for one instruction set and number type (instructions.h); winograd.pyx explains the idea and has
-   the loops around them. All here works on LANES channels at once: numbers of one pixel, or one tap, that lie side by
-   side. */
+/* Winograd's transforms for one instruction set and number type (instructions.h); winograd.pyx explains the idea and
+   has the loops around them. All here works on LANES channels at once: numbers of one pixel, or one tap, that lie side
+   by side. */
 
 #ifdef __GNUC__
 #define ALIGNED __attribute__((aligned(64)))
@@ -137,8 +137,8 @@ INLINE ptrdiff_t NAME(column_of)(ptrdiff_t tile, ptrdiff_t dilation)
     return tile / dilation * 4 * dilation + tile % dilation;
 }
 
-/* out[s, t] = (B^T x B)[s] (or, `of_y`, (A x A^T)[s]) for `tiles` tiles of a row from the tile `first` on, from `size` = 6
-   (or 4) rows of pixels. Pixel 0 of tile 0 is (row, column); pixels outside the image are 0. */
+/* out[s, t] = (B^T x B)[s] (or, `of_y`, (A x A^T)[s]) for `tiles` tiles of a row from the tile `first` on, from
+   `size` = 6 (or 4) rows of pixels. Pixel 0 of tile 0 is (row, column); pixels outside the image are 0. */
 INLINE void NAME(transform)(void (*once)(VECTOR *, const VECTOR *), const int size, const REAL *x, const REAL *end,
                             ptrdiff_t height, ptrdiff_t width, ptrdiff_t channels, ptrdiff_t row, ptrdiff_t column,
                             ptrdiff_t row_dilation, ptrdiff_t dilation, ptrdiff_t first, ptrdiff_t tiles, REAL *out,

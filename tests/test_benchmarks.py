@@ -43,7 +43,7 @@ def test_a_quick_run_of_everything(tmp_path: Path) -> None:
         assert all(seconds > 0 for shape in times.values() for seconds in shape.values())
     for row in results["ladder"]["rows"]:
         assert max(row["error"].values()) < 5e-6, row
-    assert {row["rung"] for row in results["ladder"]["rows"]} == {"loops", "direct", "winograd", "default"}
+    assert {row["rung"] for row in results["ladder"]["rows"]} == {"loops", "direct", "grouped", "winograd", "default"}
     assert min(results["ladder"]["machine"].values()) > 0
 
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
