@@ -507,10 +507,16 @@ cdef int kind_by_kind(const Correlation *m, const real *source, const real *w, r
 
 # --- the two maps that are correlations ----------------------------------------------------------------------
 
-cdef inline Py_ssize_t lanes_for(Py_ssize_t outs, Py_ssize_t lanes, int set) noexcept nogil:
-    """The lanes if outs are to be in them: if a quarter of them, at most, would stay empty, and a tile has sums enough
-    that none waits for the one before."""
+cdef inline Py_ssize_t lanes_for(
+    Py_ssize_t outs, Py_ssize_t lanes, int set, Py_ssize_t taps, Py_ssize_t width
+) noexcept nogil:
+    """The lanes if outs are to be in them. (Measured.)"""
     cdef Py_ssize_t vectors = divide(outs, lanes)
+    if taps > 1 and width >= 12:
+        # Vectors of places are as good here, and the taps pay for the layout that these need. So outs must fill nearly
+        # all lanes, and those of two vectors: with one a tile loads too much for what it does.
+        return lanes if vectors > 1 and 7 * vectors * lanes <= 8 * outs else 0
+    # A quarter, at most, would stay empty; and a tile has sums enough that none waits for the one before.
     return lanes if 3 * vectors * lanes <= 4 * outs and vectors * tile_rows(set, 1) >= 8 else 0
 
 
@@ -521,7 +527,9 @@ def conv2d(
     cdef Geometry g = settle(geometry, x.shape, w.shape, y.shape)
     cdef Py_ssize_t[::1] table = np.empty(table_size(&g), np.intp)
     cdef Correlation m
-    forward(&g, &m, &table[0], set, lanes_for(g.out_channels, lanes(set, &w[0, 0, 0, 0]), set))
+    forward(&g, &m, &table[0], set, lanes_for(
+        g.out_channels, lanes(set, &w[0, 0, 0, 0]), set, g.kernel_height * g.kernel_width, g.out_width,
+    ))
     return correlate(&m, 1, &x[0, 0, 0, 0], &w[0, 0, 0, 0], &y[0, 0, 0, 0], team(&g, threads))
 
 
@@ -538,7 +546,11 @@ def conv2d_input_grad(
     for kind in range(rows * columns):
         of_kind(
             &g, <Correlation *>&kinds[kind, 0], &table[kind, 0], kind // columns, kind % columns, set,
-            lanes_for(g.channels, lanes(set, &w[0, 0, 0, 0]), set),
+            lanes_for(
+                g.channels, lanes(set, &w[0, 0, 0, 0]), set,
+                divide(g.kernel_height, g.row_stride) * divide(g.kernel_width, g.column_stride),
+                divide(g.width, g.column_stride),
+            ),
         )
     return correlate(
         <Correlation *>&kinds[0, 0], rows * columns, &y[0, 0, 0, 0], &w[0, 0, 0, 0], &x[0, 0, 0, 0], team(&g, threads)
