@@ -25,7 +25,7 @@ from minigrad_ext.pool import FLOATS, empty
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from minigrad_ext.geometry cimport Geometry, Run, divide, meet, settle, team
+from minigrad_ext.geometry cimport Geometry, divide, settle, team
 from minigrad_ext.instructions cimport copy, dot, finite, lanes, real, tile, tile_rows, transpose
 from minigrad_ext.layout cimport (
     LANES, SLACK, TERMS, WORKSPACE, Correlation, count_terms, find_offsets, first_out, forward, lay_out, layout_size,
@@ -89,12 +89,10 @@ cdef void turn_places(
 
 cdef inline void add_piece(
     const Correlation *m, const Pieces *p, Py_ssize_t piece, const real *layout, const Py_ssize_t *offset,
-    const real *turned, const Py_ssize_t *step, Py_ssize_t place, Py_ssize_t places, real *sums, Py_ssize_t width,
-    bint fresh,
+    const real *turned, const Py_ssize_t *step, Py_ssize_t places, real *sums, Py_ssize_t width, bint fresh,
 ) noexcept nogil:
-    """sums[c, u, v, o] += what some places of an image, or more, contribute, for one piece and `width` outs"""
-    cdef Py_ssize_t taps = m.rows * m.columns, cut = piece % p.cuts, c, tap, rows, step_in_x, step_in_w, met = 0
-    cdef Run seen
+    """sums[c, u, v, o] += what some places contribute, for one piece and `width` outs"""
+    cdef Py_ssize_t taps = m.rows * m.columns, cut = piece % p.cuts, c, tap, rows, step_in_x, step_in_w
     piece //= p.cuts
     if p.taps:
         c, tap = piece // m.rows, piece % m.rows * m.columns + cut * m.columns // p.cuts
@@ -104,14 +102,29 @@ cdef inline void add_piece(
         c, tap = cut * m.channels // p.cuts, piece
         rows = (cut + 1) * m.channels // p.cuts - c
         step_in_x, step_in_w = m.plane, taps
-    if m.astray and place + places <= m.grid_height * m.grid_width:  # the places of rows that this tap meets
-        seen = meet(m.row[tap // m.columns], m.row_stride, m.height, 0, m.grid_height)
-        met = min(places, max(0, seen.start * m.grid_width - place))
-        places = max(0, min(places, seen.stop * m.grid_width - place) - met)
     tile(
-        m.set, layout + c * m.plane + m.tap[tap], offset + met, step_in_x, turned + met * width, step, places,
+        m.set, layout + c * m.plane + m.tap[tap], offset, step_in_x, turned, step, places,
         sums + (c * taps + tap) * m.room, step_in_w * m.room, rows, width, fresh,
     )
+
+
+cdef Py_ssize_t find_met(
+    const Correlation *m, const Pieces *p, Py_ssize_t tap, Py_ssize_t place, Py_ssize_t places,
+    const Py_ssize_t *offset, Py_ssize_t width, Py_ssize_t *met, Py_ssize_t *step,
+) noexcept nogil:
+    """Of some places, the first of them in the first image, those where a tap, or a row of them, meets the image: where
+    they are in the layout and among the turned places; returns how many that are."""
+    cdef Py_ssize_t i = place // m.grid_width, j = place % m.grid_width, count = 0, k, h, column
+    for k in range(places):
+        h = m.row[tap if p.taps else tap // m.columns] + i * m.row_stride
+        column = 0 if p.taps else m.column[tap % m.columns] + j * m.column_stride
+        if 0 <= h < m.height and 0 <= column < m.width:
+            met[count], step[count] = offset[k], k * width
+            count += 1
+        j += 1
+        if j == m.grid_width:
+            j, i = 0, i + 1 if i + 1 < m.grid_height else 0
+    return count
 
 
 cdef void add_products(
@@ -121,8 +134,9 @@ cdef void add_products(
     """sums[c, u, v, o] += what some images contribute, for some pieces and one tile of outs"""
     cdef Py_ssize_t plane = m.grid_height * m.grid_width, blocks = divide(images * plane, TERMS), k, block, place, size
     cdef Py_ssize_t out = first_out(m, unit), width = first_out(m, unit + 1) - out
-    cdef Py_ssize_t[TERMS] step
-    cdef Py_ssize_t[TERMS] offset
+    cdef Py_ssize_t tap, before, count
+    cdef Py_ssize_t[TERMS] step, offset, met
+    cdef const Py_ssize_t *where = &met[0] if m.astray else &offset[0]
     cdef const real *from_
     for k in range(TERMS):
         step[k] = k * width
@@ -132,9 +146,14 @@ cdef void add_products(
         from_ = y + (place // plane * m.groups + group) * m.outs * plane
         turn_places(m, from_, place % plane, size, out, width, turned, offset)
         from_ = layout + (place // plane * m.groups + group) * m.channels * m.plane
+        before, count = -1, size
         for k in range(piece, last_piece):
+            if m.astray and k // p.cuts != before:  # else all places, as they are
+                before = k // p.cuts
+                tap = before % m.rows if p.taps else before
+                count = find_met(m, p, tap, place % plane, size, offset, width, met, step)
             add_piece(
-                m, p, k, from_, offset, turned, step, place % plane, size,
+                m, p, k, from_, where, turned, step, count,
                 sums + group * count_terms(m) * m.room + out, width, fresh and block == 0,
             )
 
