@@ -117,13 +117,14 @@ def _seeds(outputs: Sequence[Tensor], grad_outputs: Sequence[Tensor | None]) -> 
         raise ValueError(f"grad: {len(outputs)} outputs but {len(grad_outputs)} grad_outputs; give one for each "
                          "output.")
     seeds = []
-    for output, seed in zip(outputs, grad_outputs, strict=True):
+    for output, seed in zip(outputs, grad_outputs):  # noqa: B905  (as many; the keyword takes 0.3 us)
         if not output.requires_grad:
             raise RuntimeError(f"backward from a tensor of shape {tuple(output.shape)} that has no graph: nothing it "
                                "was computed from requires grad (or it was computed under no_grad(), or detached). Set "
                                "requires_grad=True on an input.")
-        if output.creator is not None and output.creator.spent:
-            raise RuntimeError(output.creator.gone())
+        creator = output.creator
+        if creator is not None and creator.spent:
+            raise RuntimeError(creator.gone())
         if seed is None:
             if output.numel() != 1:
                 raise RuntimeError(f"backward from a tensor of shape {tuple(output.shape)}: only a scalar has a "
@@ -152,8 +153,8 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     retained: list[tuple[Tensor, Tensor]] = []
     fresh: set[Node] = set()
 
-    for output, seed in zip(outputs, seeds, strict=True):
-        node = output._node()
+    for k, output in enumerate(outputs):
+        node, seed = output._node(), seeds[k]
         gradients[node] = gradients[node] + seed if node in gradients else seed
     path = _path(outputs, wanted)
     while path:
@@ -188,7 +189,7 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
 
 def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Function, tuple[bool, ...]]]:
     """The Functions to walk, oldest first, each with which of its gradients are needed."""
-    reached = {output.creator for output in outputs if output.creator is not None}
+    reached = {creator for output in outputs if (creator := output.creator) is not None}
     pending = list(reached)
     while pending:
         for edge in pending.pop().edges:

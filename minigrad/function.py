@@ -159,8 +159,11 @@ class Function:
         self._output: tuple[Tensor, Array, int] | None = None
         if self.saves_inputs == "all":
             self._saved = [(tensor, tensor.array, tensor.version.count) for tensor in inputs]
+        elif self.saves_inputs == "partners":
+            self._saved = [None if edges[1 - k] is None else (tensor, tensor.array, tensor.version.count)
+                           for k, tensor in enumerate(inputs)]
         elif self.saves_inputs:
-            readers = ((1,), (0,)) if self.saves_inputs == "partners" else self.saves_inputs
+            readers: Any = self.saves_inputs
             read = [k for edge, reads in zip(edges, readers, strict=True) if edge is not None for k in reads]
             self._saved = [(tensor, tensor.array, tensor.version.count) if k in read else None
                            for k, tensor in enumerate(inputs)]

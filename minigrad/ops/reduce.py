@@ -42,8 +42,10 @@ class SumTo(Function):
     def forward(self, x: Array) -> Array:
         self.x_shape = x.shape
         lead = len(x.shape) - len(self.y_shape)
-        axes = [axis + lead for axis, size in enumerate(self.y_shape) if size != x.shape[axis + lead]]
-        return self.device.reshape(self.device.sum(x, (*range(lead), *axes)), self.y_shape)
+        axes = tuple(range(lead))
+        if self.y_shape:
+            axes += tuple([axis + lead for axis, size in enumerate(self.y_shape) if size != x.shape[axis + lead]])
+        return self.device.reshape(self.device.sum(x, axes), self.y_shape)
 
     def backward(self, dy: Tensor) -> Tensor:
         return BroadcastTo(self.x_shape)(dy)
@@ -173,6 +175,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = No
     The axes vanish, or stay with size 1 if `keepdim`. Integers and bools add up in int64, all in `dtype` if it is
     given. `axis` is NumPy's name for `dim`.
     """
+    if dim is None and axis is None and dtype is None and not keepdim and input.is_floating_point():
+        return SumTo(())(input)  # as below, sooner: most losses end with it
     axes = reduced_axes("sum", input, dim, axis)
     if dtype is not None:
         return cast(sum(cast(input, as_dtype(dtype)), axes, keepdim), as_dtype(dtype))

@@ -9,6 +9,8 @@ from minigrad.function import enable_grad, no_grad
 from minigrad.nn.utils import zero_grad
 from minigrad.tensor import Tensor
 
+_off = no_grad()
+
 
 class Optimizer:
     """The base of all: a subclass gives the `defaults` of its options and defines `step`, or `_update` for this one.
@@ -57,7 +59,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 result = closure()
-        with no_grad():
+        with _off:
             for group in self.param_groups:
                 for parameter in group["params"]:
                     gradient = parameter.grad

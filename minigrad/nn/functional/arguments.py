@@ -22,7 +22,7 @@ def pair(name: str, argument: str, value: IntOrPair) -> Pair:
     """An int for both directions, or two ints (vertical, horizontal)."""
     if type(value) is int:
         return value, value
-    if type(value) is tuple and list(map(type, value)) == [int, int]:  # as layers have it
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int:  # as layers have it
         return value
     try:
         vertical, horizontal = integers(name, tuple(value) if hasattr(value, "__iter__") else (value, value))
