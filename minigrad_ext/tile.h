@@ -274,12 +274,12 @@ INLINE void NAME(lane_dots)(const REAL *y, const REAL *x, const ptrdiff_t *offse
                             REAL *out, const int terms)
 {
     VECTOR sum[9];
-    UNROLL for (int k = 0; k < terms; k++) sum[k] = *(const VECTOR *)(out + k * LANES);
+    UNROLL for (int k = 0; k < terms; k++) sum[k] = (VECTOR){0};  /* added to out in the end: the more accurate */
     for (ptrdiff_t p = 0; p < places; p++) {
         const VECTOR factor = *(const VECTOR *)(y + p * LANES);
         UNROLL for (int k = 0; k < terms; k++) sum[k] += factor * *(const VECTOR *)(x + offset[k] + p * step);
     }
-    UNROLL for (int k = 0; k < terms; k++) *(VECTOR *)(out + k * LANES) = sum[k];
+    UNROLL for (int k = 0; k < terms; k++) *(VECTOR *)(out + k * LANES) += sum[k];
 }
 
 /* out[k, l] += sum over p < places of y[p, l] * x[offset[k] + (p * step, l)]  for k < terms and lanes l; as above. */

@@ -34,6 +34,7 @@ from minigrad_ext.layout cimport (
 
 cdef enum:
     MANY = 16              # pieces, for which it takes little to turn y once more
+    LONG = 4096            # places of a dot product, a multiple of LANES: of longer sums the errors grow
 
 
 cdef struct Pieces:       # of what an out meets in one group, its channels and taps: the rows of a tile
@@ -215,7 +216,7 @@ cdef void add_dots(
     Py_ssize_t last_out, const Py_ssize_t *offset, real *layout, real *rows, Py_ssize_t size,
 ) noexcept nogil:
     """sums[o, k] for some outs of a group; `layout` is for its part of one image, and `rows` for a plane of y."""
-    cdef Py_ssize_t terms = count_terms(m), image, n, c, o
+    cdef Py_ssize_t terms = count_terms(m), image, n, c, o, q
     memset(sums + (group * m.outs + out) * terms, 0, (last_out - out) * terms * sizeof(real))
     for n in range(m.batch):
         image = n * m.groups + group
@@ -226,7 +227,13 @@ cdef void add_dots(
                 m.set, rows, m.pitch, y + (image * m.outs + o) * m.grid_height * m.grid_width, m.grid_width,
                 m.grid_height, m.grid_width, True,
             )
-            dot(m.set, rows, layout, offset, terms, size, sums + (group * m.outs + o) * terms)
+            q = 0
+            while q < size:
+                dot(
+                    m.set, rows + q, layout + q, offset, terms, min(<Py_ssize_t>LONG, size - q),
+                    sums + (group * m.outs + o) * terms,
+                )
+                q += LONG
 
 
 cdef bint narrow_weight_grad(

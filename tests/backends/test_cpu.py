@@ -236,6 +236,17 @@ def test_float32_is_accurate(name: str, rung: str, bound: float, rng: np.random.
     assert np.linalg.norm((found - exact).ravel()) < bound * np.linalg.norm(exact.ravel())
 
 
+@pytest.mark.parametrize("rung", ["loops", "direct", "grouped"])
+@pytest.mark.parametrize("groups", [1, 16])
+def test_sums_over_a_million_places_are_accurate(rung: str, groups: int, rng: np.random.Generator) -> None:
+    g = geometry((1, groups, 1024, 1024), (groups, 1, 1, 2), groups=groups)
+    arrays = [array.astype(np.float32) for array in operands("conv2d_weight_grad", g, rng.standard_normal)]
+    exact = CPU.conv2d_weight_grad(*[array.astype(np.float64) for array in arrays], g)
+    with use(rung):
+        found = CPU.conv2d_weight_grad(*arrays, g)
+    assert np.linalg.norm(found - exact) < 2e-6 * np.linalg.norm(exact)
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_more_channels_than_pass_over_a_panel_together(name: str, rng: np.random.Generator) -> None:
     g = geometry((2, 3, 6, 7), (1100, 3, 2, 3), padding=1)
