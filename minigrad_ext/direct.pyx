@@ -17,14 +17,18 @@ the next one, too.)
 ("outs"): the weights are copied into the order in which tiles read them. Its rows are neighbouring places, whose pixels
 come one by one, so it does not matter how wide images are, nor how far apart a stride takes the pixels.
 
-Where there are few output channels, most lanes of a vector would stay empty. Then places are the columns, and output
-channels the rows. In the layout, rows and columns that a stride skips between neighbours are sorted into planes of
-their own for that, and what lies between the rows of an image is computed for nothing.
+Where there are few output channels, most lanes of a vector would stay empty, or a tile be a single vector wide, which
+loads too much for what it does. Then places are the columns, and output channels the rows. In the layout, rows and
+columns that a stride skips between neighbours are sorted into planes of their own for that, and what lies between the
+rows of an image is computed for nothing.
 
 *Panels and blocks.* The places (n, i, j) of the result, images one after the other, are cut into panels of PANEL at
 most, and the terms (c, u, v) into blocks whose weights, for one tile of outs, fill most of a first-level cache. A block
 stays there while all places of the panel pass over it, and their sums stay in the second-level cache until the last
 block. Then the sums, with output channels last, are transposed into the result, where they come first.
+
+*Taps that go astray*, as with large dilations, meet the image at few places. Terms that meet nothing of a piece of a
+row are left out of its tile.
 
 *Small images* with few output channels: one thread lays out one of them and does all that is to be done with it.
 
