@@ -80,8 +80,9 @@ cdef Axis axis(
     cdef bint found = False
     a.stride, a.padding, a.dilation, a.taps, a.back = stride, padding, dilation, taps, back
     a.source, a.out = y if back else x, x if back else y
-    a.kinds, a.step = min(stride, x) if back else 1, 1 if back else stride
+    a.kinds = min(stride, x) if back else 1
     a.places = divide(a.out, a.kinds)
+    a.step = 1 if back or a.places == 1 else stride  # of a single place there is none, however far it would be
     a.first = 0
     for kind in range(a.kinds):
         for tap in range(taps):
@@ -149,6 +150,10 @@ cdef inline Py_ssize_t layout_size(const Plan *p) noexcept nogil:
     return p.channels * p.depth * p.pitch * p.lanes
 
 
+cdef inline Py_ssize_t dense_size(const Plan *p) noexcept nogil:
+    return p.depth * p.column.source * p.lanes
+
+
 cdef void lay_out(
     const Plan *p, const real *source, Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t depth,
     real *layout, real *dense,
@@ -176,10 +181,6 @@ cdef void lay_out(
             )
         source += image
         layout += p.depth * row
-
-
-cdef inline Py_ssize_t dense_size(const Plan *p) noexcept nogil:
-    return p.depth * p.column.source * p.lanes
 
 
 # --- the two maps that are correlations ----------------------------------------------------------------------

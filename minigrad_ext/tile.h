@@ -1,4 +1,4 @@
-/* The kernel that all fast convolutions and matrix products here are made of, and what brings numbers into its shape.
+/* The kernels that all fast convolutions and matrix products here are made of, and what brings numbers into their shape.
 
    instructions.h includes this file once for each instruction set and number type, which it names by the macros
 

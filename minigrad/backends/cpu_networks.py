@@ -34,7 +34,7 @@ def _kernel(kernel: Callable[..., None]) -> Primitive:
     return primitive
 
 
-def _of_one(name: str, ufunc: Callable[..., Any]) -> Primitive:
+def _pooled_one(name: str, ufunc: Callable[..., Any]) -> Primitive:
     """The primitive `name` of Reference, whose result is written into pooled memory where it is large."""
     plain = getattr(Reference, name)
 
@@ -47,7 +47,7 @@ def _of_one(name: str, ufunc: Callable[..., Any]) -> Primitive:
     return primitive
 
 
-def _of_two(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None]) -> Primitive:
+def _pooled_two(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None]) -> Primitive:
     """The same for two operands. The kernel takes over where it can: for floats that lie side by side, numbers, and
     vectors that repeat."""
     plain = getattr(Reference, name)
@@ -75,7 +75,7 @@ def _of_two(name: str, ufunc: Callable[..., Any], kernel: Callable[..., None]) -
 
 class Networks(Reference):
     _empty = staticmethod(empty)
-    neg = _of_one("neg", np.negative)
+    neg = _pooled_one("neg", np.negative)
     exp = _kernel(functions.exp)
     sigmoid = _kernel(functions.sigmoid)
     tanh = _kernel(functions.tanh)
@@ -84,15 +84,15 @@ class Networks(Reference):
     gelu_grad = _kernel(functions.gelu_grad)
     sigmoid_grad = _kernel(functions.sigmoid_grad)
     tanh_grad = _kernel(functions.tanh_grad)
-    log = _of_one("log", np.log)
-    sin = _of_one("sin", np.sin)
-    cos = _of_one("cos", np.cos)
-    abs = _of_one("abs", np.abs)
-    add = _of_two("add", np.add, elementwise.add)
-    sub = _of_two("sub", np.subtract, elementwise.sub)
-    mul = _of_two("mul", np.multiply, elementwise.mul)
-    div = _of_two("div", np.divide, elementwise.div)
-    maximum = _of_two("maximum", np.maximum, elementwise.maximum)
+    log = _pooled_one("log", np.log)
+    sin = _pooled_one("sin", np.sin)
+    cos = _pooled_one("cos", np.cos)
+    abs = _pooled_one("abs", np.abs)
+    add = _pooled_two("add", np.add, elementwise.add)
+    sub = _pooled_two("sub", np.subtract, elementwise.sub)
+    mul = _pooled_two("mul", np.multiply, elementwise.mul)
+    div = _pooled_two("div", np.divide, elementwise.div)
+    maximum = _pooled_two("maximum", np.maximum, elementwise.maximum)
 
     def relu(self, x: HostArray) -> HostArray:
         if x.nbytes < SMALL or x.dtype.kind != "f":

@@ -125,7 +125,7 @@ def check_size(name: str, shape: Shape) -> None:
         raise ValueError(f"{name}: a result of shape {shape} has {prod(shape):,} elements, more than can be addressed.")
 
 
-def _meetings(geometry: ConvGeometry, axis: int, tap: int) -> tuple[slice, slice]:
+def meetings(geometry: ConvGeometry, axis: int, tap: int) -> tuple[slice, slice]:
     """Which elements of the image `tap` meets along this axis, and in which windows."""
     stride, offset = geometry.stride[axis], tap * geometry.dilation[axis] - geometry.padding[axis]
     size, windows = geometry.x_shape[2 + axis], geometry.y_shape[2 + axis]
@@ -139,8 +139,8 @@ def taps(geometry: ConvGeometry) -> Iterator[tuple[int, Key, Key]]:
     """Every tap that meets the image at all, in row-major order: its number, where in x, and where in y."""
     _, _, height, width = geometry.w_shape
     for u in range(height):
-        rows, i = _meetings(geometry, 0, u)
+        rows, i = meetings(geometry, 0, u)
         for v in range(width):
-            columns, j = _meetings(geometry, 1, v)
+            columns, j = meetings(geometry, 1, v)
             if rows.stop and columns.stop:
                 yield u * width + v, (..., rows, columns), (..., i, j)

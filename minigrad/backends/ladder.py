@@ -22,7 +22,7 @@ import numpy as np
 
 from minigrad.backends.base import HostArray
 from minigrad.backends.extension import direct, grouped, loops, machine, products, winograd
-from minigrad.backends.geometry import ConvGeometry
+from minigrad.backends.geometry import ConvGeometry, meetings
 from minigrad.backends.threads import get_num_threads
 
 RUNGS = {"loops": loops, "direct": direct, "grouped": grouped, "winograd": winograd}
@@ -81,13 +81,11 @@ def _saves(geometry: ConvGeometry, name: str) -> bool:
 
 
 def _met(geometry: ConvGeometry) -> float:
-    """The share of the multiplications, of a stride 1, whose pixel is in the image: "direct" leaves out the others."""
+    """The share of the multiplications whose pixel is in the image: "direct" leaves out most of the others."""
     share = 1.0
     for axis in (0, 1):
-        size, places, padding = geometry.x_shape[2 + axis], geometry.y_shape[2 + axis], geometry.padding[axis]
-        first = [tap * geometry.dilation[axis] - padding for tap in range(geometry.w_shape[2 + axis])]
-        met = [max(0, min(places, size - at) - max(0, -at)) for at in first]
-        share *= sum(met) / (len(met) * places)
+        windows = [meetings(geometry, axis, tap)[1] for tap in range(geometry.w_shape[2 + axis])]
+        share *= sum([each.stop - each.start for each in windows]) / (len(windows) * geometry.y_shape[2 + axis])
     return share
 
 

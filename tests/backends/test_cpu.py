@@ -138,18 +138,18 @@ def test_particular_geometries(g: ConvGeometry, rng: np.random.Generator) -> Non
 
 
 @st.composite
-def wide_geometries(draw: st.DrawFn) -> ConvGeometry:
-    """As many output channels as fill vectors and tiles of any instruction set, and some that do not quite."""
+def many(draw: st.DrawFn, groups: int, channels: int, outs: int, flops: int) -> ConvGeometry:
+    """At most so many groups, channels and outputs, which fill the vectors of any instruction set, or do not quite."""
 
     def pair(least: int, most: int) -> tuple[int, int]:
         return draw(st.tuples(st.integers(least, most), st.integers(least, most)))
 
-    groups, channels, outs = (draw(st.integers(1, most)) for most in (2, 40, 90))
-    kernel, stride, padding, dilation = pair(1, 3), pair(1, 3), pair(0, 2), pair(1, 2)
-    image = [dilation[a] * (kernel[a] - 1) + 1 + pair(0, 15)[a] for a in (0, 1)]
+    groups, channels, outs = (draw(st.integers(1, most)) for most in (groups, channels, outs))
+    kernel, stride, padding, dilation = pair(1, 4), pair(1, 4), pair(0, 4), pair(1, 3)
+    image = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) + pair(0, 30)[a] for a in (0, 1)]
     x_shape, w_shape = (draw(st.integers(1, 4)), groups * channels, *image), (groups * outs, channels, *kernel)
     g = conv_geometry("test", x_shape, w_shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
-    assume(g.flops < 4_000_000)  # the loops take half a millisecond for that
+    assume(g.flops < flops)  # the loops take half a millisecond for 4,000,000
     return g
 
 
@@ -165,7 +165,7 @@ def assert_agrees_with_loops(rung: str, g: ConvGeometry, draw: Callable[[tuple[i
 
 
 @settings(max_examples=200)
-@given(g=wide_geometries(), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1))
+@given(g=many(2, 40, 90, 4_000_000), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1))
 def test_direct_agrees_with_loops_on_many_channels(g: ConvGeometry, dtype: str, seed: int) -> None:
     assert_agrees_with_loops("direct", g, integers(np.random.default_rng(seed), dtype))
 
@@ -194,27 +194,31 @@ def test_direct_agrees_with_loops_on_large_ones(g: ConvGeometry, dtype: str, rng
     assert_agrees_with_loops("direct", g, integers(rng, dtype))
 
 
-@st.composite
-def grouped_geometries(draw: st.DrawFn) -> ConvGeometry:
-    """Groups enough to fill vectors of any instruction set, and some that do not quite."""
-
-    def pair(least: int, most: int) -> tuple[int, int]:
-        return draw(st.tuples(st.integers(least, most), st.integers(least, most)))
-
-    groups, channels, outs = (draw(st.integers(1, most)) for most in (40, 3, 3))
-    kernel, stride, padding, dilation = pair(1, 4), pair(1, 4), pair(0, 4), pair(1, 3)
-    image = [max(1, dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a]) + pair(0, 30)[a] for a in (0, 1)]
-    x_shape, w_shape = (draw(st.integers(1, 4)), groups * channels, *image), (groups * outs, channels, *kernel)
-    g = conv_geometry("test", x_shape, w_shape, stride, padding, dilation, groups)  # type: ignore[arg-type]
-    assume(g.flops < 2_000_000)
-    return g
-
-
 @settings(max_examples=200)
-@given(g=grouped_geometries(), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1),
+@given(g=many(40, 3, 3, 2_000_000), dtype=st.sampled_from(["float32", "float64"]), seed=st.integers(0, 2**32 - 1),
        special=st.sampled_from([0, 0, 0.001]))  # fmt: skip
 def test_grouped_agrees_with_loops_on_many_groups(g: ConvGeometry, dtype: str, seed: int, special: float) -> None:
     assert_agrees_with_loops("grouped", g, integers(np.random.default_rng(seed), dtype, special))
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_stride_of_a_billion_takes_a_single_step_in_no_memory(name: str, rng: np.random.Generator) -> None:
+    g = geometry((3, 16, 5, 4), (16, 1, 3, 3), stride=2**58, padding=1, groups=16)
+    arrays = operands(name, g, integers(rng, np.float32))
+    with use("loops"):
+        expected = getattr(CPU, name)(*arrays, g)
+    for rung in ("direct", "grouped"):
+        with use(rung):
+            np.testing.assert_array_equal(getattr(CPU, name)(*arrays, g), expected)
+
+
+@pytest.mark.parametrize("rung", ["loops", "direct", "grouped", "winograd"])
+def test_derivatives_on_every_rung(rung: str, rng: np.random.Generator) -> None:
+    x = minigrad.tensor(rng.standard_normal((2, 18, 3, 4)), requires_grad=True)
+    w = minigrad.tensor(rng.standard_normal((18, 1, 3, 3)), requires_grad=True)
+    with use(rung):
+        for check in (minigrad.gradcheck, minigrad.gradgradcheck):
+            assert check(lambda x, w: minigrad.nn.functional.conv2d(x, w, padding=1, groups=18), (x, w))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

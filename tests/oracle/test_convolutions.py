@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minigrad.backends.cpu import use
+
 from .replay import replay
 
 # PyTorch says so whenever the padding of 'same' is odd
@@ -72,6 +74,20 @@ def draw_arrays(draw: st.DrawFn, image: list[int], weight: list[int], outputs: i
 def test_conv2d(device: str, drawn: tuple[list[np.ndarray], Arguments]) -> None:
     arrays, arguments = drawn
     replay(lambda m, x, w, b=None: m.nn.functional.conv2d(x, w, b, **arguments), arrays)
+
+
+@pytest.mark.parametrize("rung", ["loops", "direct", "grouped", "winograd"])
+@pytest.mark.parametrize(
+    ("x", "w", "groups"), [((2, 20, 9, 11), (24, 20, 3, 3), 1), ((3, 34, 7, 10), (34, 1, 3, 3), 34)]
+)
+def test_conv2d_on_every_rung(rung: str, x: tuple[int, ...], w: tuple[int, ...], groups: int) -> None:
+    """Which is the loops where convolutions are as small as those above."""
+    rng = np.random.default_rng(0)
+    for stride, dilation in ((1, 1), (1, 2), *[(2, 1)] * (rung != "winograd")):
+        arguments = {"stride": stride, "padding": 1, "dilation": dilation, "groups": groups}
+        with use(rung):
+            replay(lambda m, x, w: m.nn.functional.conv2d(x, w, **arguments),  # noqa: B023  (called here and now)
+                   [rng.standard_normal(shape) for shape in (x, w)])  # fmt: skip
 
 
 @given(transposed_convolutions())
