@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.pxd minigrad_ext/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test oracle bench lint docs sanitize wheel clean
+.PHONY: help demo examples test oracle browser bench lint docs sanitize wheel clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +29,13 @@ examples: $(VENV)/installed  ## Newton's method, filters of a photograph, handwr
 	$(call run_on_each_device,second_derivatives learn_filters lenet_digits)
 
 test: $(VENV)/extra-test  ## run the test suite
-	$(VENV)/bin/pytest -m "not oracle"
+	$(VENV)/bin/pytest -m "not oracle and not browser"
 
 oracle: $(VENV)/extra-test $(VENV)/extra-oracle  ## run the tests that compare with PyTorch
 	MINIGRAD_REQUIRE_ORACLE=1 $(VENV)/bin/pytest -m oracle
+
+browser: $(VENV)/extra-test $(VENV)/extra-browser  ## run the tests that open pages in Chromium or Chrome
+	MINIGRAD_REQUIRE_BROWSER=1 $(VENV)/bin/pytest -m browser
 
 bench: $(VENV)/installed  ## measure how fast everything is, in a quarter of an hour; beside PyTorch after `make oracle`
 	$(PY) benchmarks/bench.py

@@ -43,7 +43,8 @@ FLOORS = [
     ["nn.modules.convolution"],
     ["nn.modules.lazy"],
     ["nn.modules"],
-    ["nn", "utils"],
+    ["nn", "utils", "teaching", "teaching.page"],
+    ["teaching.convolution"],
     ["minigrad"],
 ]
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}

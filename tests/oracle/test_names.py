@@ -34,6 +34,8 @@ LEFT_OUT = {
     "grad": "is autograd.grad, which is replayed",
     "gradcheck": "its verdicts on right and wrong gradients are known without PyTorch",
     "gradgradcheck": "likewise",
+    "explain_conv2d": "minigrad's own, to learn with",
+    "conv2d_matrix": "likewise",
     "Tensor": "functions make them",
     ".__rmatmul__": "for an array on the left, which PyTorch refuses",
     ".array": "the memory on the device",
