@@ -16,7 +16,7 @@ from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
-from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad
+from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad, watcher
 
 _accumulation = threading.Lock()  # threads may share leaves; each adds to their .grad as a whole
 if hasattr(os, "register_at_fork"):  # taken for the fork: a child would wait forever for a thread that it has not got
@@ -42,10 +42,13 @@ def _accumulate(pairs: Sequence[tuple[Tensor, Tensor]], fresh: set[Node], create
             raise RuntimeError(f"a tensor of shape {tuple(tensor.shape)} was used as {gradient.dtype} on "
                                f"{gradient.device} and has become {tensor.dtype} on {tensor.device} since; convert it "
                                "before the forward pass, or after backward().")
+    tape = watcher()
     with _accumulation:
         for tensor, gradient in pairs:
             if not tensor.requires_grad:  # any more: requires_grad_(False) since it was used
                 continue
+            if tape is not None:
+                tape.stores(tensor, tensor._grad, gradient)
             if tensor._grad is None:
                 if create_graph:
                     tensor._grad = gradient.clone()
@@ -156,7 +159,9 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     for k, output in enumerate(outputs):
         node, seed = output._node(), seeds[k]
         gradients[node] = gradients[node] + seed if node in gradients else seed
-    path = _path(outputs, wanted)
+    path, tape = _path(outputs, wanted), watcher()
+    if tape is not None:
+        tape.starts(outputs, seeds)
     while path:
         function, needs_grad = path.pop()
         dy = gradients.pop(function, None)
@@ -168,6 +173,8 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
             retained.append((result, dy))
         if wanted is not None and function in wanted:
             found[function] = dy
+        if tape is not None:
+            tape.visits(function, dy)
         if True in needs_grad:
             dxs = _backward(function, dy, needs_grad)
             for k, edge in enumerate(function.edges):
@@ -175,6 +182,8 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
                 if dx is not None and needs_grad[k]:
                     before = gradients.get(edge)
                     gradients[edge] = dx if before is None else before + dx  # used twice: gradients add
+                    if tape is not None:
+                        tape.adds(function, k, dx, before, gradients[edge])
                     if before is not None or function.fresh_gradients:
                         fresh.add(edge)
             if not retain_graph:

@@ -16,9 +16,9 @@ import contextlib
 import inspect
 import itertools
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
-from weakref import ReferenceType
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
+from weakref import ReferenceType, ref
 
 if TYPE_CHECKING:  # the name alone, for annotations: at run time nothing above this file is imported
     from minigrad.tensor import Tensor as Tensor
@@ -30,18 +30,74 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Node: TypeAlias = Any  # what a gradient belongs to: the Function that made a tensor, or a leaf itself
 
 
+# A call of a module that is under way: the Part that it is within, or None; the module; its class. A plain tuple, as it
+# is made in a hurry.
+Part: TypeAlias = tuple[Any, ReferenceType[Any], type]
+
+
 class _Thread(threading.local):
     """What each thread has of its own."""
 
     enabled = True  # whether operations are recorded
     needs_grad: tuple[bool, ...] = ()  # of the Function whose backward is under way
+    part: Part | None = None  # the module under way
+    tape: "Tape | None" = None  # who else is told of what happens
 
     def __init__(self) -> None:
         self.before: list[bool] = []  # what the `with` statements under way will restore
 
 
+class Tape(Protocol):
+    """Who is told, during `with watched_by(tape):`, of what the engine does in this thread (teaching/tape.py)."""
+
+    def made(self, function: "Function", inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        """`function` has become a node of the graph, on the way forward."""
+
+    def starts(self, outputs: Sequence[Tensor], seeds: Sequence[Tensor]) -> None:
+        """A walk back starts from `outputs`, each with the gradient in `seeds`."""
+
+    def visits(self, function: "Function", dy: Tensor) -> None:
+        """The walk has come to `function`; the gradient of its result is complete."""
+
+    def adds(self, function: "Function", position: int, dx: Tensor, before: Tensor | None, after: Tensor) -> None:
+        """`function` gives dx to its input at `position`, whose gradient was `before` and is `after`."""
+
+    def stores(self, leaf: Tensor, before: Tensor | None, gradient: Tensor) -> None:
+        """The walk is through, and has found `gradient`, for a leaf whose .grad was `before`."""
+
+
 _thread = _Thread()
 _births = itertools.count(1)
+_tapes: list[None] = []  # as long as there are tapes, in whichever thread: mostly empty, and then nobody looks further
+
+
+def begin_part(module: Any) -> Part | None:
+    """From now on Functions that are recorded are part of `module`; returns what they were part of, for `end_part`."""
+    outer = _thread.part
+    _thread.part = (outer, ref(module), type(module))
+    return outer
+
+
+def end_part(outer: Part | None) -> None:
+    """The call is over: what follows is again part of `outer`."""
+    _thread.part = outer
+
+
+@contextlib.contextmanager
+def watched_by(tape: Tape | None) -> Iterator[None]:
+    """Inside `with watched_by(tape):` that tape is told of what happens, and no other; None stands for nobody."""
+    before, _thread.tape = _thread.tape, tape
+    _tapes.append(None)
+    try:
+        yield
+    finally:
+        _tapes.pop()
+        _thread.tape = before
+
+
+def watcher() -> Tape | None:
+    """Who is told of what happens in this thread."""
+    return _thread.tape if _tapes else None
 
 
 def is_grad_enabled() -> bool:
@@ -108,7 +164,7 @@ class Function:
     memory of its own, which nobody else knows of, so that a leaf need not copy it.
     """
 
-    __slots__ = ("__dict__", "_output", "_saved", "device", "edges", "hooks", "retained", "shape", "spent")
+    __slots__ = ("__dict__", "_output", "_saved", "device", "edges", "hooks", "part", "retained", "shape", "spent")
 
     birth = 0  # until it becomes a node of the graph
     primitive: str | None = None
@@ -120,6 +176,7 @@ class Function:
     device: Any  # the Backend whose primitives `forward` uses
     edges: tuple[Node | None, ...]  # per input: where its gradient goes; None if it needs none
     hooks: dict[int, Callable[[Tensor], Tensor | None]] | None
+    part: Part | None  # the call of a module that it belongs to
     retained: "ReferenceType[Tensor] | None"  # the result, if it asked for its gradient (retain_grad)
 
     def forward(self, *arrays: Array) -> Array:
@@ -154,6 +211,7 @@ class Function:
         self.edges = edges
         self.shape = result.array.shape
         self.hooks = self.retained = None
+        self.part = _thread.part
         self.spent = False
         self._saved: list[Any] | None = None
         self._output: tuple[Tensor, Array, int] | None = None
@@ -170,6 +228,8 @@ class Function:
         if self.saves_output:
             # A twin without history: holding the result itself would close a reference cycle.
             self._output = (result.detach(), result.array, result.version.count)
+        if _tapes and _thread.tape is not None:
+            _thread.tape.made(self, inputs, result)
 
     @classmethod
     def apply(cls, *inputs: Any) -> Any:
@@ -210,6 +270,14 @@ class Function:
         if self._output is None:
             raise RuntimeError(self.gone())
         return self._unchanged(*self._output)._with_creator(self)
+
+    def known(self) -> Iterator[tuple[int | None, Tensor]]:
+        """What is saved, and unchanged: tensors with their position among the inputs, None for the result."""
+        for position, saved in [*enumerate(self._saved or ()), (None, self._output)]:
+            if saved is not None:
+                tensor, array, version = saved
+                if tensor.array is array and tensor.version.count == version:
+                    yield position, tensor
 
     def _unchanged(self, tensor: Tensor, array: Array, version: int) -> Tensor:
         if tensor.array is not array or tensor.version.count != version:

@@ -43,8 +43,10 @@ FLOORS = [
     ["nn.modules.convolution"],
     ["nn.modules.lazy"],
     ["nn.modules"],
-    ["nn", "utils", "teaching", "teaching.page"],
-    ["teaching.convolution"],
+    ["nn", "utils", "teaching", "teaching.layout", "teaching.page"],
+    ["teaching.convolution", "teaching.graph"],
+    ["teaching.drawing"],
+    ["teaching.tape"],
     ["minigrad"],
 ]
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}

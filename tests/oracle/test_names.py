@@ -36,6 +36,8 @@ LEFT_OUT = {
     "gradgradcheck": "likewise",
     "explain_conv2d": "minigrad's own, to learn with",
     "conv2d_matrix": "likewise",
+    "record": "likewise",
+    "draw": "likewise",
     "Tensor": "functions make them",
     ".__rmatmul__": "for an array on the left, which PyTorch refuses",
     ".array": "the memory on the device",

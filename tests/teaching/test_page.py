@@ -23,7 +23,16 @@ def convolution() -> Page:
     return minigrad.explain_conv2d(x, w, stride=2, padding=1, groups=2)
 
 
-PAGES: dict[str, Callable[[], Page]] = {"convolution": convolution}
+def replay() -> Page:
+    x, w = minigrad.randn(3, 2), minigrad.randn(2, 2, requires_grad=True)
+    with minigrad.record() as tape:
+        for _ in range(2):
+            y = (x @ w).tanh()
+            (y * y).sum().backward()
+    return tape.replay()
+
+
+PAGES: dict[str, Callable[[], Page]] = {"convolution": convolution, "replay": replay}
 
 
 @pytest.fixture(params=PAGES)
@@ -131,7 +140,7 @@ def test_prints_on_white_without_controls(aid: Page, open_page: Callable[..., An
     page = open_page(aid, color_scheme="dark")
     page.emulate_media(media="print")
     assert brightness(page.evaluate("getComputedStyle(document.body).backgroundColor")) > 0.9
-    assert page.evaluate("[...document.querySelectorAll('button')].filter((it) => it.checkVisibility()).length") == 0
+    assert page.locator(".bar:visible, .tabs:visible").count() == 0
     assert page.pdf()[:5] == b"%PDF-"
 
 

@@ -8,7 +8,7 @@ from minigrad.absent import INSTEAD, absent
 from minigrad.autograd import RemovableHandle
 from minigrad.creation import zeros
 from minigrad.dtypes import float32, float64
-from minigrad.function import no_grad
+from minigrad.function import begin_part, end_part, no_grad
 from minigrad.nn.utils import zero_grad
 from minigrad.tensor import Tensor
 
@@ -72,7 +72,11 @@ class Module:
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
-        output = self.forward(*inputs, **options)
+        outer = begin_part(self)
+        try:
+            output = self.forward(*inputs, **options)
+        finally:
+            end_part(outer)
         hooks = self._forward_hooks.hooks
         for hook in list(hooks.values()) if hooks else ():
             changed = hook(self, inputs, output)

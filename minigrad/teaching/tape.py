@@ -1,0 +1,324 @@
+"""record(): a tape of what backward() does, contribution by contribution, to be replayed.
+
+The engine tells whoever watches (function.Tape) of each step. What the tape keeps of it are plain numbers, so a replay
+needs no graph any more, and none is kept alive.
+
+Beside the walk that took place, the tape tries out another, which looks simpler: plain recursion. Every Function, as
+soon as its result gets a contribution, passes on the gradient that has arrived so far,
+
+    def backward(tensor):
+        for input, dx in contributions(tensor, tensor.grad):
+            input.grad += dx
+            backward(input)
+
+In `b = a + a; c = b + b` b is reached twice, and what it had the first time is passed on again: a gets 6 instead of 4.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from os import PathLike
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from minigrad.function import Function, no_grad, watched_by
+from minigrad.ops.shape import integers
+from minigrad.teaching.drawing import Drawing
+from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, reached, trace
+from minigrad.teaching.page import Page
+from minigrad.tensor import Tensor
+
+_STEPS = 1000  # the most that a tape keeps of one walk
+_WALKS = 5  # the most that a page shows
+_WORD, _LETTERS = "grad ", 20  # what stands in a box before its gradient, and how much of that
+_OPERATIONS, _ELEMENTS, _TRIED = 60, 10_000, 200  # the largest graph on which recursion is tried; for so many steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """A gradient arrives at node `target`: there was `before` (None for nothing), dx comes, and it is `after`.
+
+    It comes from node `source`, whose input at `position` the target is, and whose own gradient is `dy`; at the start,
+    with the seed, from nobody (source None). With `stored`, the walk is through, and dx is added to what is in `.grad`.
+    """
+
+    target: int
+    source: int | None
+    position: int
+    dy: Glimpse | None
+    before: Glimpse | None
+    dx: Glimpse
+    after: Glimpse
+    stored: bool = False
+
+    def text(self, graph: Graph) -> str:
+        """The step as a sentence."""
+        target = graph.nodes[self.target].short
+        added = f"{self.before} + {self.dx} = {self.after}" if self.before is not None else str(self.after)
+        if self.stored:
+            return f"{target}.grad is {added}"
+        if self.source is None:
+            return f"{target} starts with {added}"
+        source = graph.nodes[self.source].title
+        return f"{source}, dy = {self.dy}, gives {self.dx} to its input {self.position}: {target} has {added}"
+
+
+@dataclass
+class Walk:
+    """One backward(): the graph, the steps in their order, and the steps that plain recursion would have taken.
+
+    `recursion` is None where it was not tried; `obstacle` says why. `calls` is how often recursion would have called
+    the Functions of the graph, which the walk visits once each. `left_out` counts steps beyond the first 1000.
+    """
+
+    graph: Graph
+    steps: list[Step]
+    calls: int
+    recursion: list[Step] | None = None
+    obstacle: str = ""
+    left_out: int = 0
+
+    def gradients(self, steps: Sequence[Step]) -> dict[int, Glimpse]:
+        """What these steps leave at the leaves, by their numbers."""
+        leaves = {number for number, node in enumerate(self.graph.nodes) if not node.operation}
+        return {step.target: step.after for step in steps if step.target in leaves and not step.stored}
+
+    def __str__(self) -> str:
+        lines = [f"{number:3}  {step.text(self.graph)}" for number, step in enumerate(self.steps, 1)]
+        if self.left_out:
+            lines.append(f"     ... {self.left_out:,} steps more")
+        if self.recursion is not None:
+            right, wrong = self.gradients(self.steps), self.gradients(self.recursion)
+            for leaf, gradient in right.items():
+                if leaf in wrong and str(wrong[leaf]) != str(gradient):
+                    name = self.graph.nodes[leaf].short
+                    lines.append(f"Plain recursion would have left {wrong[leaf]} at {name}, not {gradient}.")
+        return "\n".join(lines)
+
+
+class Tape:
+    """What `record` returns: `walks` has one Walk for each backward() or grad() inside the `with` statement."""
+
+    def __init__(self) -> None:
+        self.walks: list[Walk] = []
+        self.sources: dict[str, str] = {}  # the text of each backward that was called
+        self._values: dict[Function, Glimpse] = {}
+        self._constants: dict[tuple[Function, int], Glimpse] = {}
+        self._caller: FrameType | None = None
+        self._numbers: dict[Any, int] = {}
+        self._dy: Glimpse | None = None
+
+    def __enter__(self) -> Self:
+        self._caller = caller()
+        self._watch = watched_by(self)
+        self._watch.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._watch.__exit__(kind, error, trace)
+        self._caller, self._numbers, self._values, self._constants = None, {}, {}, {}  # no graph is kept alive
+
+    # --- what the engine tells ----------------------------------------------------------------------------
+
+    def made(self, function: Function, inputs: tuple[Tensor, ...], result: Tensor) -> None:
+        self._values[function] = Glimpse.of(result)
+        for position, tensor in enumerate(inputs):
+            if function.edges[position] is None:
+                self._constants[function, position] = Glimpse.of(tensor)
+
+    def starts(self, outputs: Sequence[Tensor], seeds: Sequence[Tensor]) -> None:
+        assert self._caller is not None, "a tape is told of nothing outside its with statement"
+        graph, self._numbers = trace(outputs, Names(self._caller), self._values, self._constants)
+        starts: list[Step] = []
+        sums: dict[Any, Tensor] = {}
+        for output, seed in zip(outputs, seeds, strict=True):
+            node = output._node()
+            before = sums.get(node)
+            sums[node] = seed if before is None else before + seed
+            starts.append(self._step(None, 0, node, None, before, seed, sums[node]))
+        walk = Walk(graph, starts, _calls(outputs))
+        self.walks.append(walk)
+        if not _is_small(graph):
+            walk.obstacle = "The graph is too large to try it out here."
+            return
+        try:
+            with watched_by(None), no_grad():
+                walk.recursion = [*starts, *self._recursed(sums)]
+        except Exception as error:  # noqa: BLE001  (a backward is wrong: the walk, which is about to call it, will say so)
+            walk.obstacle = f"It could not be tried out here: {error}"
+
+    def visits(self, function: Function, dy: Tensor) -> None:
+        self._dy = Glimpse.of(dy)
+        name = type(function).__name__
+        if name not in self.sources:
+            self.sources[name] = _source(function)
+
+    def adds(self, function: Function, position: int, dx: Tensor, before: Tensor | None, after: Tensor) -> None:
+        self._keep(function, position, function.edges[position], before, dx, after)
+
+    def stores(self, leaf: Tensor, before: Tensor | None, gradient: Tensor) -> None:
+        with watched_by(None), no_grad():
+            after = gradient if before is None else before + gradient
+        self._keep(None, 0, leaf._node(), before, gradient, after, True)
+
+    def _keep(self, function: Function | None, position: int, node: Any, before: Tensor | None, dx: Tensor,
+              after: Tensor, stored: bool = False) -> None:
+        walk = self.walks[-1]
+        if len(walk.steps) < _STEPS:
+            walk.steps.append(self._step(function, position, node, self._dy, before, dx, after, stored))
+        else:
+            walk.left_out += 1
+
+    def _step(self, function: Function | None, position: int, node: Any, dy: Glimpse | None, before: Tensor | None,
+              dx: Tensor, after: Tensor, stored: bool = False) -> Step:
+        source = None if function is None else self._numbers[function]
+        glimpse = None if before is None else Glimpse.of(before)
+        return Step(self._numbers[node], source, position, dy, glimpse, Glimpse.of(dx), Glimpse.of(after), stored)
+
+    def _recursed(self, sums: dict[Any, Tensor]) -> list[Step]:
+        """The steps of plain recursion from nodes whose gradients so far are `sums`."""
+        steps: list[Step] = []
+
+        def backward(function: Function) -> None:
+            dy = sums[function]
+            dxs = function.differentiate(dy, tuple([edge is not None for edge in function.edges]))
+            for position, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
+                edge = function.edges[position]
+                if dx is not None and edge is not None and len(steps) < _TRIED:
+                    before = sums.get(edge)
+                    sums[edge] = dx if before is None else before + dx
+                    steps.append(self._step(function, position, edge, Glimpse.of(dy), before, dx, sums[edge]))
+                    if isinstance(edge, Function):
+                        backward(edge)
+
+        for node in list(sums):
+            if isinstance(node, Function):
+                backward(node)
+        return steps
+
+    # --- what there is to see -----------------------------------------------------------------------------
+
+    def replay(self, path: str | PathLike[str] | None = None, depth: int | None = None) -> "Replay":
+        """The page that shows the walks step by step; written to `path`, if one is given.
+
+        `depth` is as in `draw`. Raises RuntimeError if nothing walked inside the `with` statement.
+        """
+        if not self.walks:
+            raise RuntimeError("replay: no backward() was called inside `with minigrad.record() as tape:`, so there is "
+                               "nothing to see.")
+        if depth is not None:
+            (depth,) = integers("replay: depth", [depth])
+        page = Replay(self, depth)
+        if path is not None:
+            page.save(path)
+        return page
+
+    def __str__(self) -> str:
+        many = len(self.walks) > 1
+        texts = [(f"backward {number}\n" if many else "") + str(walk) for number, walk in enumerate(self.walks, 1)]
+        return "\n\n".join(texts) or "an empty tape: no backward() was called inside the with statement"
+
+    def __repr__(self) -> str:
+        return f"<Tape of {len(self.walks)} walks, {sum([len(walk.steps) for walk in self.walks])} steps>"
+
+
+def record() -> Tape:
+    """Records what backward() does, to be seen step by step:
+
+        with minigrad.record() as tape:
+            loss.backward()
+        tape.replay("backward.html")       # the page; tape.replay() in a notebook
+        print(tape)                        # a line for each step
+        tape.walks[0].steps                # plain data
+
+    Variables of the caller lend their names. A forward pass inside the `with` statement lends its values; of one
+    outside those are shown that variables, or the graph itself, have kept. Each backward() is a walk of its own, so a
+    second one shows what accumulates in .grad.
+    """
+    return Tape()
+
+
+def _calls(outputs: Sequence[Tensor]) -> int:
+    """How often plain recursion would call Functions: each as often as there are ways to it."""
+    functions = reached(outputs)
+    ways = dict.fromkeys(functions, 0)
+    for output in outputs:
+        if output.creator is not None:
+            ways[output.creator] += 1
+    for function in reversed(functions):
+        for edge in function.edges:
+            if edge in ways:
+                ways[edge] += ways[function]
+    return sum(ways.values())
+
+
+def _is_small(graph: Graph) -> bool:
+    """Whether plain recursion can be tried: it calls the same Functions again and again."""
+    operations = [node for node in graph.nodes if node.operation]
+    return len(operations) <= _OPERATIONS and all([prod(node.shape) <= _ELEMENTS for node in graph.nodes])
+
+
+def _source(function: Function) -> str:
+    """The text of its backward."""
+    try:
+        return textwrap.dedent(inspect.getsource(type(function).backward))
+    except OSError:  # it was typed into an interpreter that keeps no text
+        return ""
+
+
+class Replay(Page):
+    """The page of a tape."""
+
+    kind = "replay"
+    title = "How the gradients came back"
+    height = 900
+
+    def __init__(self, tape: Tape, depth: int | None = None) -> None:
+        self.tape, self.depth = tape, depth
+
+    def data(self) -> dict[str, Any]:
+        walks = self.tape.walks[:_WALKS]
+        return {"walks": [self._walk(walk) for walk in walks], "more": len(self.tape.walks) - len(walks),
+                "sources": self.tape.sources}
+
+    def _walk(self, walk: Walk) -> dict[str, Any]:
+        """A walk for the page: the picture, and in which box and on which line of it things happen."""
+        drawing, nodes = Drawing(walk.graph, self.depth), walk.graph.nodes
+        box = {member: number for number, each in enumerate(drawing.boxes) for member in each.members}
+        letters = [0] * len(drawing.boxes)
+        for step in [*walk.steps, *(walk.recursion or [])]:
+            text = len(_WORD) + min(_LETTERS, len(str(step.after)))
+            letters[box[step.target]] = max(letters[box[step.target]], text)
+        lines = [(number, position) for number, node in enumerate(nodes) for position, source in enumerate(node.inputs)
+                 if source is not None and box[source] != box[number]]
+        return {
+            "svg": drawing.picture(letters), "word": _WORD, "letters": _LETTERS,
+            "nodes": [{**_plain_node(node), "box": box[number]} for number, node in enumerate(nodes)],
+            "lines": {f"{number},{position}": line for line, (number, position) in enumerate(lines)},
+            "walk": [_plain_step(step) for step in walk.steps],
+            "recursion": None if walk.recursion is None else [_plain_step(step) for step in walk.recursion],
+            "obstacle": walk.obstacle, "calls": walk.calls, "left_out": walk.left_out,
+            "operations": sum([bool(node.operation) for node in nodes]),
+        }
+
+    def __str__(self) -> str:
+        return str(self.tape)
+
+
+def _plain_node(node: Node) -> dict[str, Any]:
+    return {"title": node.title, "short": node.short, "operation": node.operation, "shape": node.shape,
+            "dtype": node.dtype, "value": _plain(node.value), "path": ".".join(node.path)}
+
+
+def _plain_step(step: Step) -> dict[str, Any]:
+    glimpses = {name: _plain(getattr(step, name)) for name in ("dy", "before", "dx", "after")}
+    return {"target": step.target, "source": step.source, "position": step.position, "stored": step.stored, **glimpses}
+
+
+def _plain(glimpse: Glimpse | None) -> dict[str, Any] | None:
+    if glimpse is None:
+        return None
+    return {"shape": glimpse.shape, "values": glimpse.values, "outline": glimpse.outline, "text": str(glimpse)}

@@ -1,0 +1,351 @@
+"""record(): the tape has every step of the walk, its numbers are the engine's, and it changes nothing."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad
+from minigrad import Function, Tensor, nn
+from minigrad.nn import functional as F
+from minigrad.teaching.tape import Tape
+
+
+def number(value: float) -> Tensor:
+    return minigrad.tensor(value, requires_grad=True)
+
+
+def doubled_twice() -> Tape:
+    a = number(1.0)
+    b = a + a
+    c = b + b
+    with minigrad.record() as tape:
+        c.backward()
+    return tape
+
+
+def test_the_tape_of_a_tensor_used_twice(device: str) -> None:
+    assert str(doubled_twice()).splitlines() == [
+        "  1  c starts with 1",
+        "  2  c = Add, dy = 1, gives 1 to its input 0: b has 1",
+        "  3  c = Add, dy = 1, gives 1 to its input 1: b has 1 + 1 = 2",
+        "  4  b = Add, dy = 2, gives 2 to its input 0: a has 2",
+        "  5  b = Add, dy = 2, gives 2 to its input 1: a has 2 + 2 = 4",
+        "  6  a.grad is 4",
+        "Plain recursion would have left 6 at a, not 4.",
+    ]
+
+
+def test_the_steps_are_plain_data() -> None:
+    (walk,) = doubled_twice().walks
+    step = walk.steps[2]
+    assert (step.source, step.target, step.position, step.stored) == (2, 1, 1, False)
+    assert [glimpse.values for glimpse in (step.dy, step.before, step.dx, step.after)] == [1, 1, 1, 2]
+    assert [node.title for node in walk.graph.nodes] == ["a", "b = Add", "c = Add"]
+    assert walk.calls == 3
+
+
+def test_recursion_visits_in_the_order_of_the_wrong_proposals() -> None:
+    (walk,) = doubled_twice().walks
+    assert walk.recursion is not None
+    arrivals = [(step.source, step.target, step.after.values) for step in walk.recursion]
+    assert arrivals == [(None, 2, 1), (2, 1, 1), (1, 0, 1), (1, 0, 2), (2, 1, 2), (1, 0, 4), (1, 0, 6)]
+
+
+def test_recursion_is_right_where_nothing_is_used_twice() -> None:
+    x = number(2.0)
+    with minigrad.record() as tape:
+        (x.exp() * 3).backward()
+    assert "recursion" not in str(tape)
+    (walk,) = tape.walks
+    assert walk.recursion is not None
+    assert walk.gradients(walk.recursion) == walk.gradients(walk.steps)
+
+
+def network() -> tuple[nn.Module, Callable[[], Tensor]]:
+    model = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4))
+    images, classes = minigrad.randn(2, 1, 6, 6), minigrad.tensor([1, 3])
+    return model, lambda: F.cross_entropy(model(images), classes)
+
+
+def test_every_contribution_is_there_and_adds_up(device: str) -> None:
+    model, loss = network()
+    with minigrad.record() as tape:
+        loss().backward()
+    (walk,) = tape.walks
+    sums: dict[int, Any] = {}
+    for step in walk.steps:
+        if not step.stored and step.dx.values is not None:
+            assert (step.before is None) == (step.target not in sums)
+            assert step.before is None or step.before.values == sums[step.target]
+            before = 0 if step.before is None else np.array(step.before.values)
+            np.testing.assert_allclose(np.array(step.after.values), before + np.array(step.dx.values), rtol=1e-5)
+            sums[step.target] = step.after.values
+    stored = {walk.graph.nodes[step.target].name: step.after for step in walk.steps if step.stored}
+    assert stored.keys() == {f"model.{name}" for name, _ in model.named_parameters()}
+    for name, parameter in model.named_parameters():
+        gradient = parameter.grad.numpy(force=True)
+        outline = (float(gradient.min()), float(gradient.mean()), float(gradient.max()))
+        assert stored[f"model.{name}"].outline == outline
+        if gradient.size <= 256:
+            np.testing.assert_array_equal(np.array(stored[f"model.{name}"].values, gradient.dtype), gradient)
+
+
+def test_operations_are_visited_newest_first_and_each_with_its_whole_gradient() -> None:
+    _, loss = network()
+    with minigrad.record() as tape:
+        loss().backward()
+    (walk,) = tape.walks
+    sources = [step.source for step in walk.steps if step.source is not None]
+    assert sources == sorted(sources, reverse=True)
+    last = {step.target: step.after for step in walk.steps if not step.stored}
+    assert all(step.dy == last[step.source] for step in walk.steps if step.source is not None)
+
+
+def test_recording_changes_no_number() -> None:
+    model, loss = network()
+    loss().backward()
+    plain = [parameter.grad.numpy().tobytes() for parameter in model.parameters()]
+    model.zero_grad()
+    with minigrad.record():
+        loss().backward()
+    assert [parameter.grad.numpy().tobytes() for parameter in model.parameters()] == plain
+
+
+def test_a_second_backward_accumulates() -> None:
+    x = number(3.0)
+    with minigrad.record() as tape:
+        for _ in range(2):
+            loss = x * x
+            loss.backward()
+    assert [walk.steps[-1].text(walk.graph) for walk in tape.walks] == ["x.grad is 6", "x.grad is 6 + 6 = 12"]
+    assert "backward 2\n" in str(tape)
+
+
+def test_values_of_a_forward_pass_inside_are_known() -> None:
+    x = number(3.0)
+    with minigrad.record() as tape:
+        (x * 2 + 1).sum().backward()
+    values = [str(node.value) for node in tape.walks[0].graph.nodes]
+    assert values == ["3", "2", "6", "1", "7", "7"]
+    y = x * 2
+    z = (y + 1).exp()
+    with minigrad.record() as tape:
+        z.backward()
+    named = {node.title: node.value for node in tape.walks[0].graph.nodes}
+    assert str(named["y = Mul"]) == "6"
+    assert named["Add"] is None
+
+
+def test_grad_and_several_outputs_and_higher_derivatives() -> None:
+    x = number(2.0)
+    with minigrad.record() as tape:
+        (slope,) = minigrad.grad(x**3, x, create_graph=True)
+        (curvature,) = minigrad.grad(slope, x)
+        minigrad.autograd.backward([x.exp(), x * 3], [None, None])
+    assert curvature.item() == 12
+    assert len(tape.walks) == 3
+    assert str(tape.walks[0].steps[-1].after) == "12"
+    assert [step.source for step in tape.walks[2].steps].count(None) == 3  # two seeds, and what is stored
+    assert tape.walks[2].steps[-1].stored
+
+
+def test_hooks_run_once_and_are_seen() -> None:
+    x = number(2.0)
+    y = x * x
+    seen = []
+    y.register_hook(lambda dy: seen.append(dy.item()) or dy * 10)
+    with minigrad.record() as tape:
+        (y * 1.0).backward()
+    assert seen == [1.0]
+    assert [str(step.dy) for step in tape.walks[0].steps if step.source is not None][-1] == "10"
+    assert x.grad.item() == 40
+
+
+class Unfinished(Function):
+    primitive = "neg"
+
+
+def test_an_error_leaves_the_steps_before_it() -> None:
+    x = number(2.0)
+    with minigrad.record() as tape:
+        y = Unfinished()(x) * 3
+        with pytest.raises(NotImplementedError):
+            y.backward()
+    assert [str(step.after) for step in tape.walks[0].steps] == ["1", "3"]
+    assert "Unfinished must define backward" in tape.walks[0].obstacle
+
+
+def test_only_its_own_thread_is_recorded() -> None:
+    def other() -> None:
+        x = number(5.0)
+        (x * x).backward()
+
+    x = number(2.0)
+    with minigrad.record() as tape:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        (x * x).backward()
+    assert len(tape.walks) == 1
+    (x * x).backward()
+    assert len(tape.walks) == 1
+
+
+def test_keeps_no_graph_alive() -> None:
+    def recorded() -> tuple[Tape, Any]:
+        y = number(2.0).exp()
+        with minigrad.record() as tape:
+            y.backward()
+        return tape, weakref.ref(y)
+
+    tape, result = recorded()
+    gc.collect()
+    assert result() is None
+    assert len(tape.walks) == 1
+
+
+def test_thousands_of_steps_are_cut_with_a_word() -> None:
+    x = y = number(1.0)
+    for _ in range(2000):
+        y = y * 1.001
+    with minigrad.record() as tape:
+        y.backward()
+    (walk,) = tape.walks
+    assert (len(walk.steps), walk.left_out) == (1000, 1002)
+    assert walk.recursion is None
+    assert str(tape).splitlines()[-1].strip() == "... 1,002 steps more"
+    assert x.grad is not None
+    assert len(tape.replay().html()) < 1_200_000
+
+
+def test_recursion_in_numbers_where_it_cannot_be_tried() -> None:
+    y = number(1.0)
+    for _ in range(100):
+        y = y + y
+    with minigrad.record() as tape:
+        y.backward()
+    assert tape.walks[0].recursion is None
+    assert tape.walks[0].calls == 2**100 - 1
+
+
+def test_an_empty_tape() -> None:
+    with minigrad.record() as tape:
+        pass
+    assert "no backward()" in str(tape)
+    with pytest.raises(RuntimeError, match=r"no backward\(\) was called inside"):
+        tape.replay()
+
+
+def test_the_replay_is_written_where_it_is_told(tmp_path: Path) -> None:
+    page = doubled_twice().replay(tmp_path / "backward.html")
+    assert (tmp_path / "backward.html").read_text(encoding="utf-8") == page.html()
+    assert str(page).startswith("  1  c starts")
+    with pytest.raises(TypeError, match="depth"):
+        doubled_twice().replay(depth=0.5)
+
+
+def test_the_text_of_a_backward_is_that_of_the_source() -> None:
+    assert doubled_twice().sources["Add"].endswith("return dz, dz\n")
+
+
+# --- in the browser ---------------------------------------------------------------------------------------
+
+
+def minus(text: str) -> str:
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def check_step(page: Any, tape: Tape, k: int, way: str = "steps") -> None:
+    walk = tape.walks[0]
+    steps = getattr(walk, way)
+    step = steps[k]
+    assert page.locator("#position").inner_text() == f"step {k + 1} of {len(steps)}"
+    now = {each.target: each.after for each in steps[: k + 1] if not each.stored}
+    for target, glimpse in now.items():
+        text = page.locator("#picture .gradient").nth(target).text_content()
+        assert text == "grad " + minus(str(glimpse)), (k, target)
+    numbers = page.locator("#step .sum .number").all_inner_texts()
+    expected = [step.before, step.dx, step.after] if step.before else [step.after]
+    assert numbers == [minus(str(glimpse)) for glimpse in expected]
+    assert page.locator("#log li.now button").inner_text().endswith(minus(str(step.after)))
+    classes = page.locator(".box").evaluate_all("its => its.map(it => [...it.classList])")
+    assert [number for number, each in enumerate(classes) if "target" in each] == [step.target]
+    sources = [] if step.source is None or step.stored else [step.source]
+    assert [number for number, each in enumerate(classes) if "source" in each] == sources
+
+
+@pytest.mark.browser
+def test_the_page_shows_each_step_with_its_numbers(open_page: Callable[..., Any]) -> None:
+    x, w, b = number(-1.5), number(2.0), number(0.25)
+    y = x * w + b
+    loss = y * y * w
+    with minigrad.record() as tape:
+        loss.backward()
+    page = open_page(tape.replay())
+    for k in range(len(tape.walks[0].steps)):
+        check_step(page, tape, k)
+        page.locator("#forward").click(force=True)
+    assert page.locator("#forward").is_disabled()
+    page.locator("#log button").nth(2).click()
+    check_step(page, tape, 2)
+    page.locator("#slider").focus()
+    page.keyboard.press("ArrowRight")
+    check_step(page, tape, 3)
+
+
+@pytest.mark.browser
+def test_the_switch_shows_recursion_and_its_verdict(open_page: Callable[..., Any]) -> None:
+    tape = doubled_twice()
+    page = open_page(tape.replay())
+    assert page.locator("#verdict").inner_text() == ""
+    page.locator("input[value=recursion]").check()
+    steps = tape.walks[0].recursion
+    assert steps is not None
+    for k in range(len(steps)):
+        check_step(page, tape, k, "recursion")
+        page.locator("#forward").click(force=True)
+    verdict = page.locator("#verdict").inner_text()
+    assert verdict.startswith("Wrong. It called operations 3 times where the walk visits 2")
+    assert page.locator("#verdict td").all_inner_texts() == ["4", "6"]
+    assert "But b has been here before, and gave 1" in page.locator("#step").inner_text()
+    page.locator("input[value=walk]").check()
+    assert page.locator("#verdict").inner_text() == ""
+
+
+@pytest.mark.browser
+def test_boxes_are_inspected_with_mouse_and_keyboard(open_page: Callable[..., Any]) -> None:
+    W = minigrad.tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True)
+    with minigrad.record() as tape:
+        (W * W).sum().backward()
+    page = open_page(tape.replay())
+    page.locator("#box0").click()
+    assert page.locator("#inspected h2").inner_text() == "W"
+    assert page.locator("#inspected td").all_inner_texts() == ["1", minus("-2"), "3", "0.5"]
+    page.evaluate("control.go(99)")
+    assert page.locator("#inspected td").all_inner_texts()[4:] == ["2", minus("-4"), "6", "1"]
+    page.locator("#box2").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#inspected h2").inner_text() == "SumTo"
+    assert "return BroadcastTo(self.x_shape)(dy)" in page.evaluate("data.sources.SumTo")
+    page.evaluate("control.go(1)")
+    assert "BroadcastTo(self.x_shape)(dy)" in page.locator("#source code").inner_text()
+
+
+@pytest.mark.browser
+def test_a_network_collapses_and_the_second_call_is_chosen(open_page: Callable[..., Any]) -> None:
+    _, loss = network()
+    with minigrad.record() as tape:
+        for _ in range(7):
+            loss().backward()
+    page = open_page(tape.replay(depth=0))
+    assert page.locator("#picture .module").count() == 1
+    assert "2 more, which are not shown" in page.locator("#walk-choice").inner_text()
+    page.locator("#walk-choice select").select_option(index=1)
+    page.evaluate("control.go(99)")
+    assert "still holds the gradient from before" in page.locator("#step").inner_text()
