@@ -11,7 +11,7 @@ the walk is through are they added to the `.grad` of the leaves, so an error on 
 import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from types import TracebackType
 from typing import Any
@@ -196,18 +196,23 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     return found, retained, fresh
 
 
-def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Function, tuple[bool, ...]]]:
-    """The Functions to walk, oldest first, each with which of its gradients are needed."""
-    reached = {creator for output in outputs if (creator := output.creator) is not None}
-    pending = list(reached)
+def reached(outputs: Iterable[Tensor]) -> list[Function]:
+    """All Functions that `outputs` were computed by, oldest first."""
+    found = {creator for output in outputs if (creator := output.creator) is not None}
+    pending = list(found)
     while pending:
         for edge in pending.pop().edges:
-            if isinstance(edge, Function) and edge not in reached:
-                reached.add(edge)
+            if isinstance(edge, Function) and edge not in found:
+                found.add(edge)
                 pending.append(edge)
+    return sorted(found, key=attrgetter("birth"))
+
+
+def _path(outputs: Sequence[Tensor], wanted: set[Node] | None) -> list[tuple[Function, tuple[bool, ...]]]:
+    """The Functions to walk, oldest first, each with which of its gradients are needed."""
     path = []
     leading: set[Node] = set() if wanted is None else set(wanted)  # nodes whose gradient is needed
-    for function in sorted(reached, key=attrgetter("birth")):
+    for function in reached(outputs):
         needs_grad = tuple([edge is not None and (wanted is None or edge in leading) for edge in function.edges])
         if True in needs_grad or function in leading:
             leading.add(function)

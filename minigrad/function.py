@@ -17,7 +17,7 @@ import inspect
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 from weakref import ReferenceType, ref
 
 if TYPE_CHECKING:  # the name alone, for annotations: at run time nothing above this file is imported
@@ -47,8 +47,10 @@ class _Thread(threading.local):
         self.before: list[bool] = []  # what the `with` statements under way will restore
 
 
-class Tape(Protocol):
-    """Who is told, during `with watched_by(tape):`, of what the engine does in this thread (teaching/tape.py)."""
+class Tape:
+    """Who is told, during `with watched_by(tape):`, of what the engine does in this thread. Subclasses listen to what
+    they want to know, as teaching/tape.py does.
+    """
 
     def made(self, function: "Function", inputs: tuple[Tensor, ...], result: Tensor) -> None:
         """`function` has become a node of the graph, on the way forward."""

@@ -1,25 +1,27 @@
-"""Checks that a function's gradients are right: against finite differences, in float64.
-
-The derivative of a function is what a small change of its input does to its output. So for each element of each input
-
-    (f(x + eps) - f(x - eps)) / (2 eps)    must equal    what backward() computes for it, up to O(eps^2).
-
-The outputs are weighed with fixed random numbers and added up, so that each element of every output counts and no two
-errors cancel.
-"""
+"""Checks that a function's gradients are right, against finite differences in float64; if not, says what is wrong."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from minigrad import autograd
+from minigrad.diagnosis import Diagnosis, diagnose
+from minigrad.differences import Floats, Weighed
 from minigrad.dtypes import float64
 from minigrad.tensor import Tensor
 
 
 class GradcheckError(AssertionError):
-    """A gradient that finite differences contradict; says in which input, where, and both numbers."""
+    """A gradient that finite differences contradict; says in which input, where, both numbers, and what it looks like.
+
+    `diagnosis` has the same as plain data; it is None if nothing depends on an input that requires grad.
+    """
+
+    def __init__(self, message: str, diagnosis: Diagnosis | None = None) -> None:
+        super().__init__(message)
+        self.diagnosis = diagnosis
 
 
 def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *, eps: float = 1e-6, atol: float = 1e-5,
@@ -28,34 +30,51 @@ def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *
 
     Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|.
     They must be float64: in float32 the difference of two rounded numbers says little. `function` may return one
-    tensor or several. Raises GradcheckError with the input, the index and both numbers; with raise_exception=False
-    returns False instead.
+    tensor or several. Raises GradcheckError with the input, the index, both numbers and a diagnosis: whose backward is
+    wrong, and what mistake it looks like. With raise_exception=False returns False instead.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = _checked_positions("gradcheck", tensors)
-    weights = _weights(_outputs(function, tensors))
+    weighed = Weighed(function, tensors, eps)
 
-    def scalar(*arguments: Tensor) -> Tensor:
-        terms = [(output * weight).sum() for output, weight in zip(_outputs(function, arguments), weights, strict=True)]
-        return sum(terms[1:], start=terms[0])
+    def is_right(found: Floats, expected: Floats) -> npt.NDArray[np.bool_]:
+        with np.errstate(invalid="ignore"):  # infinity less infinity: neither is a gradient
+            return np.abs(found - expected) <= atol + rtol * np.abs(expected)
 
-    leaves = _fresh(tensors)
-    loss = scalar(*leaves)
-    if not loss.requires_grad:
-        return _failed("gradcheck: no output of the function depends on an input that requires grad.", raise_exception)
-    analytic = autograd.grad(loss, [leaves[position] for position in checked], allow_unused=True)
+    def accepts(found: Floats, expected: Floats) -> bool:
+        return bool(is_right(found, expected).all())
+
+    def failed(message: str, position: int, found: Floats | None, expected: Floats) -> bool:
+        if not raise_exception:
+            return False
+        diagnosis = diagnose(function, tensors, position, found, expected, eps, accepts)
+        raise GradcheckError(f"{message}\nDiagnosis: {diagnosis}", diagnosis)
+
+    try:
+        analytic = weighed.analytic(tensors, checked)
+    except RuntimeError as error:  # a gradient of the wrong shape has a diagnosis, too
+        position = checked[0]
+        diagnosis = diagnose(function, tensors, position, None, weighed.numeric(tensors, position), eps, accepts)
+        if diagnosis.pattern != "shape":
+            raise
+        if not raise_exception:
+            return False
+        raise GradcheckError(f"gradcheck: {error}\nDiagnosis: {diagnosis}", diagnosis) from error
+    if analytic is None:
+        message = "gradcheck: no output of the function depends on an input that requires grad."
+        return failed(message, checked[0], None, weighed.numeric(tensors, checked[0]))
     for position, gradient in zip(checked, analytic, strict=True):
-        found = np.zeros(tensors[position].shape) if gradient is None else gradient.numpy(force=True)
-        expected = _central_differences(scalar, tensors, position, eps)
-        wrong = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))
+        expected = weighed.numeric(tensors, position)
+        found = np.zeros(expected.shape) if gradient is None else gradient
+        wrong = ~is_right(found, expected)
         if wrong.any():
             at = np.unravel_index(int(np.argmax(wrong)), found.shape)
-            where = f"[{', '.join(map(str, at))}]" if at else ""
-            return _failed(
+            where = f"[{', '.join(map(str, at))}]" if at else "its element"
+            return failed(
                 f"gradcheck: the gradient of inputs[{position}] (shape {tensors[position].shape}) is wrong at "
-                f"{where or 'its element'}: backward says {found[at]:.10g}, finite differences {expected[at]:.10g} "
+                f"{where}: backward says {found[at]:.10g}, finite differences {expected[at]:.10g} "
                 f"({int(wrong.sum())} of {wrong.size} elements are wrong).",
-                raise_exception,
+                position, gradient, expected,
             )
     return True
 
@@ -68,11 +87,12 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = _checked_positions("gradgradcheck", tensors)
-    seeds = [weight.requires_grad_() for weight in _weights(_outputs(function, tensors))]
+    weighed = Weighed(function, tensors)
+    seeds = [weight.requires_grad_() for weight in weighed.weights]
 
     def gradients(*arguments: Tensor) -> list[Tensor]:
         points, grad_outputs = arguments[: len(tensors)], arguments[len(tensors) :]
-        outputs = _outputs(function, points)
+        outputs = weighed.outputs(points)
         pairs = [(output, seed) for output, seed in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
         ends, wanted = [output for output, _ in pairs], [points[position] for position in checked]
         found = autograd.grad(ends, wanted, [seed for _, seed in pairs], create_graph=True, allow_unused=True)
@@ -91,44 +111,3 @@ def _checked_positions(name: str, tensors: Sequence[Tensor]) -> list[int]:
             raise TypeError(f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 "
                             "(.double()).")
     return positions
-
-
-def _outputs(function: Callable[..., Any], inputs: Sequence[Tensor]) -> list[Tensor]:
-    result = function(*inputs)
-    return list(result) if isinstance(result, (tuple, list)) else [result]
-
-
-def _weights(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """Fixed random numbers shaped like the outputs, away from zero."""
-    generator = np.random.default_rng(0)
-    arrays = [generator.uniform(0.5, 1.5, output.shape) for output in outputs]
-    return [output._constant(output.device.from_numpy(array)) for output, array in zip(outputs, arrays, strict=True)]
-
-
-def _fresh(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Leaves of their own with the same values: hooks, views and graphs of the caller's tensors stay out of it."""
-    return [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in tensors]
-
-
-def _central_differences(scalar: Callable[..., Tensor], tensors: Sequence[Tensor], position: int,
-                         eps: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """d scalar / d tensors[position], one element after the other."""
-    values = tensors[position].numpy(force=True)
-    differences = np.empty(values.shape)
-    for at in np.ndindex(values.shape):
-        ends = []
-        for step in (eps, -eps):
-            moved = values.copy()
-            moved[at] += step
-            arguments = _fresh(tensors)
-            original = tensors[position]
-            arguments[position] = original._constant(original.device.from_numpy(moved)).requires_grad_()
-            ends.append(scalar(*arguments).item())
-        differences[at] = (ends[0] - ends[1]) / (2 * eps)
-    return differences
-
-
-def _failed(message: str, raise_exception: bool) -> bool:
-    if raise_exception:
-        raise GradcheckError(message)
-    return False

@@ -77,8 +77,8 @@ class Drawing:
         return self.picture([0] * len(self.boxes))
 
     def picture(self, letters: Sequence[int]) -> str:
-        """The picture, whose parts are called #box0, #box1 ... and #line0, #line1 ... A box with `letters` other than 0 has
-        an empty line, .gradient, with room for so many.
+        """The picture, with #box0, #box1 ... and #line0, #line1 ... as the ids of its parts. A box whose number in
+        `letters` is not 0 has an empty line, .gradient, with room for so many.
         """
         sizes = [_size(box, count) for box, count in zip(self.boxes, letters, strict=True)]
         layout = layered(sizes, self.lines)

@@ -5,15 +5,15 @@ asks; values from these, too, from what the graph has saved, and from a tape tha
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from operator import attrgetter
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from minigrad.autograd import reached
 from minigrad.function import Function, Part
 from minigrad.nn.modules.module import Module
 from minigrad.tensor import Tensor
@@ -194,17 +194,6 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[Any, Glimpse]
     return Graph(nodes, [numbers[output._node()] for output in outputs]), numbers
 
 
-def reached(outputs: Iterable[Tensor]) -> list[Function]:
-    """All Functions behind `outputs`, oldest first."""
-    found = {output.creator for output in outputs if output.creator is not None}
-    pending = list(found)
-    while pending:
-        new = {edge for edge in pending.pop().edges if isinstance(edge, Function)} - found
-        found |= new
-        pending += new
-    return sorted(found, key=attrgetter("birth"))
-
-
 def _parts(part: Part | None) -> Iterator[Part]:
     """The calls of modules within which something happened, outermost first."""
     if part is not None:
@@ -251,8 +240,8 @@ def boxes(graph: Graph, depth: int | None = None) -> tuple[list[Box], list[tuple
 
 
 def _keys(graph: Graph, depth: int) -> list[Any]:
-    """For every node what it is drawn with: itself, or the call of a module. Its parameters, and tensors without a name,
-    are inside with it, if nobody else uses them.
+    """For every node what it is drawn with: itself, or the call of a module. With that go its parameters, and tensors
+    without a name, if nobody else uses them.
     """
     keys: list[Any] = [number if len(node.parts) <= depth else node.parts[: depth + 1]
                        for number, node in enumerate(graph.nodes)]

@@ -41,6 +41,22 @@ function colour(value, largest) {
 
 const largest = (numbers) => Math.max(0, ...numbers.flat(Infinity).map(Math.abs).filter(Number.isFinite));
 
+// Rows of numbers; of what has more than two axes, matrix below matrix.
+function matrixOf(values, largestValue) {
+  let rows = Array.isArray(values[0]) ? values : [values], block = rows.length;
+  while (Array.isArray(rows[0][0])) [block, rows] = [rows[0].length, rows.flat()];
+  const table = make("table", { class: "matrix plain", "aria-label": `${rows.length} rows of ${rows[0].length}` });
+  rows.forEach((row, k) => {
+    const cells = row.map((value) => {
+      const cell = make("td", { title: number(value, 7) }, short(value));
+      cell.style.background = colour(value, largestValue);
+      return cell;
+    });
+    table.append(make("tr", { class: k > 0 && k % block === 0 && "another" }, ...cells));
+  });
+  return table;
+}
+
 // Buttons, slider and keys that lead through `count()` places; `show(place)` draws one of them.
 function player(count, show) {
   let place = 0, timer = null;

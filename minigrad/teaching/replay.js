@@ -51,22 +51,6 @@ function pictureOf(glimpse, largestValue) {
   return matrixOf(glimpse.values, largestValue);
 }
 
-// Rows of numbers; what has more than two axes is laid out row under row.
-function matrixOf(values, largestValue) {
-  let rows = Array.isArray(values[0]) ? values : [values];
-  while (Array.isArray(rows[0][0])) rows = rows.flat();
-  const table = make("table", { class: "matrix plain", "aria-label": `${rows.length} rows of ${rows[0].length}` });
-  for (const row of rows) {
-    const cells = row.map((value) => {
-      const cell = make("td", { title: number(value, 7) }, short(value));
-      cell.style.background = colour(value, largestValue);
-      return cell;
-    });
-    table.append(make("tr", {}, ...cells));
-  }
-  return table;
-}
-
 function sum(step) {
   const parts = step.before ? [step.before, "+", step.dx, "=", step.after] : [step.after];
   const deepest = Math.max(...[step.before, step.dx, step.after].filter((it) => it?.values != null)

@@ -23,10 +23,12 @@ from os import PathLike
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from minigrad import function as engine
+from minigrad.autograd import reached
 from minigrad.function import Function, no_grad, watched_by
 from minigrad.ops.shape import integers
 from minigrad.teaching.drawing import Drawing
-from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, reached, trace
+from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, trace
 from minigrad.teaching.page import Page
 from minigrad.tensor import Tensor
 
@@ -98,7 +100,7 @@ class Walk:
         return "\n".join(lines)
 
 
-class Tape:
+class Tape(engine.Tape):
     """What `record` returns: `walks` has one Walk for each backward() or grad() inside the `with` statement."""
 
     def __init__(self) -> None:

@@ -228,6 +228,30 @@ def test_second_derivative(name: str, device: str) -> None:
     assert minigrad.gradgradcheck(*inputs_of(CASES[name], device))
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_no_operation_that_is_right_is_accused(name: str, device: str) -> None:
+    """Neither by itself, nor where another is wrong."""
+    function, inputs = inputs_of(CASES[name], device)
+    examination = minigrad.examine(function, inputs)
+    assert (examination.diagnosis, examination.wrong) == (None, [])
+    with pytest.raises(minigrad.GradcheckError) as caught:
+        minigrad.gradcheck(lambda x, *others: [function(x, *others).to(device), Wrong()(x)], inputs)
+    assert caught.value.diagnosis.operation == "Wrong"
+
+
+class Wrong(Function):
+    """y = sin(x) + 2 x, with a gradient that is none."""
+
+    saves_inputs = "all"
+
+    def forward(self, x: object) -> object:
+        return self.device.add(self.device.sin(x), self.device.add(x, x))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        (x,) = self.inputs
+        return dy * (x * x + 1.5)
+
+
 def test_cast_gradients_come_back_in_the_dtype_of_the_input(device: str) -> None:
     x = minigrad.tensor([1.0, 2.0], requires_grad=True)
     (x.double() ** 2).sum().backward()

@@ -38,6 +38,7 @@ LEFT_OUT = {
     "conv2d_matrix": "likewise",
     "record": "likewise",
     "draw": "likewise",
+    "examine": "likewise",
     "Tensor": "functions make them",
     ".__rmatmul__": "for an array on the left, which PyTorch refuses",
     ".array": "the memory on the device",

@@ -32,7 +32,12 @@ def replay() -> Page:
     return tape.replay()
 
 
-PAGES: dict[str, Callable[[], Page]] = {"convolution": convolution, "replay": replay}
+def clinic() -> Page:
+    x = minigrad.randn(2, 3, dtype="float64", requires_grad=True)
+    return minigrad.examine(lambda x: x * x.detach(), x)
+
+
+PAGES: dict[str, Callable[[], Page]] = {"clinic": clinic, "convolution": convolution, "replay": replay}
 
 
 @pytest.fixture(params=PAGES)
