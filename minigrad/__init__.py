@@ -71,6 +71,7 @@ from minigrad.serialization import load, save
 from minigrad.teaching.clinic import examine
 from minigrad.teaching.convolution import conv2d_matrix, explain_conv2d
 from minigrad.teaching.drawing import draw
+from minigrad.teaching.laboratory import laboratory
 from minigrad.teaching.tape import record
 from minigrad.tensor import Tensor
 
@@ -98,7 +99,7 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device",
     "device", "get_backend",
     "corr2d",
-    "explain_conv2d", "conv2d_matrix", "record", "draw", "examine",
+    "explain_conv2d", "conv2d_matrix", "record", "draw", "examine", "laboratory",
     "Tensor", "Function", "Generator", "GradcheckError",
     "cuda", "nn", "optim", "utils",
 ]

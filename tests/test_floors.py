@@ -44,7 +44,7 @@ FLOORS = [
     ["nn.modules.lazy"],
     ["nn.modules"],
     ["nn", "utils", "teaching", "teaching.layout", "teaching.page"],
-    ["teaching.clinic", "teaching.convolution", "teaching.graph"],
+    ["teaching.clinic", "teaching.convolution", "teaching.graph", "teaching.laboratory"],
     ["teaching.drawing"],
     ["teaching.tape"],
     ["minigrad"],

@@ -39,6 +39,7 @@ LEFT_OUT = {
     "record": "likewise",
     "draw": "likewise",
     "examine": "likewise",
+    "laboratory": "likewise",
     "Tensor": "functions make them",
     ".__rmatmul__": "for an array on the left, which PyTorch refuses",
     ".array": "the memory on the device",

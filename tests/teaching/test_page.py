@@ -37,7 +37,9 @@ def clinic() -> Page:
     return minigrad.examine(lambda x: x * x.detach(), x)
 
 
-PAGES: dict[str, Callable[[], Page]] = {"clinic": clinic, "convolution": convolution, "replay": replay}
+PAGES: dict[str, Callable[[], Page]] = {
+    "clinic": clinic, "convolution": convolution, "laboratory": minigrad.laboratory, "replay": replay,
+}  # fmt: skip
 
 
 @pytest.fixture(params=PAGES)
