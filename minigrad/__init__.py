@@ -23,6 +23,8 @@ How it works, in the order to read:
 - `minigrad.backends.base`: the primitives that they are made of, for whoever ports minigrad to another device
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING  # no public name
+
 from minigrad import cuda, nn, optim, utils
 from minigrad.absent import explain_absence as _explain_absence  # no public name
 from minigrad.arguments import explain_arguments as _explain_arguments  # no public name
@@ -68,12 +70,16 @@ from minigrad.random import (
     set_rng_state,
 )  # fmt: skip
 from minigrad.serialization import load, save
-from minigrad.teaching.clinic import examine
-from minigrad.teaching.convolution import conv2d_matrix, explain_conv2d
-from minigrad.teaching.drawing import draw
-from minigrad.teaching.laboratory import laboratory
-from minigrad.teaching.tape import record
 from minigrad.tensor import Tensor
+
+if _TYPE_CHECKING:  # at run time they are loaded when they are first asked for: what one learns with is seldom in use
+    from minigrad.teaching.doctor import doctor
+    from minigrad.teaching.clinic import examine
+    from minigrad.teaching.compare import compare
+    from minigrad.teaching.convolution import conv2d_matrix, explain_conv2d
+    from minigrad.teaching.drawing import draw
+    from minigrad.teaching.laboratory import laboratory
+    from minigrad.teaching.tape import record
 
 __version__ = "0.1.0"
 
@@ -99,10 +105,16 @@ __all__ = [  # what type checkers let users of a typed package import, in the or
     "save", "load", "get_num_threads", "set_num_threads", "set_default_device", "get_default_device",
     "device", "get_backend",
     "corr2d",
-    "explain_conv2d", "conv2d_matrix", "record", "draw", "examine", "laboratory",
+    "explain_conv2d", "conv2d_matrix", "record", "draw", "examine", "laboratory", "compare",
+    "doctor",
     "Tensor", "Function", "Generator", "GradcheckError",
     "cuda", "nn", "optim", "utils",
 ]
 
 _explain_arguments(globals())
-_explain_absence(globals())
+_explain_absence(globals(), late={
+    "compare": "minigrad.teaching.compare", "conv2d_matrix": "minigrad.teaching.convolution",
+    "doctor": "minigrad.teaching.doctor", "draw": "minigrad.teaching.drawing", "examine": "minigrad.teaching.clinic",
+    "explain_conv2d": "minigrad.teaching.convolution", "laboratory": "minigrad.teaching.laboratory",
+    "record": "minigrad.teaching.tape",
+})  # fmt: skip

@@ -1,5 +1,7 @@
 """Names that PyTorch has and minigrad has not: what to write instead."""
 
+import importlib
+from collections.abc import Mapping
 from typing import Any
 
 INSTEAD = {  # functions, methods and classes, wherever PyTorch has them
@@ -63,10 +65,18 @@ def absent(owner: str, name: str) -> AttributeError:
     return AttributeError(f"{owner} has no {name!r}. {remedy}")
 
 
-def explain_absence(namespace: dict[str, Any]) -> None:
-    """Makes a module, given its globals(), say so of names that it does not have."""
+def explain_absence(namespace: dict[str, Any], late: Mapping[str, str] | None = None) -> None:
+    """Makes a module, given its globals(), say so of names that it does not have.
+
+    Names in `late`, each with the module that has it, are loaded when they are first asked for.
+    """
+    late = late or {}
 
     def missing(name: str) -> Any:
-        raise absent(namespace["__name__"], name)
+        if name not in late:
+            raise absent(namespace["__name__"], name)
+        value = getattr(importlib.import_module(late[name]), name)
+        return namespace.setdefault(name, value)
 
     namespace["__getattr__"] = missing
+    namespace["__dir__"] = lambda: sorted({*namespace, *late})

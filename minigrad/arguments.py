@@ -9,7 +9,7 @@ from typing import Any
 def explain_arguments(namespace: dict[str, Any]) -> None:
     """Makes the public functions of a module, given its globals(), name the argument that should have been a tensor."""
     for name in namespace["__all__"]:
-        if inspect.isfunction(namespace[name]) and not hasattr(namespace[name], "__wrapped__"):  # by another module
+        if inspect.isfunction(namespace.get(name)) and not hasattr(namespace[name], "__wrapped__"):  # by another module
             namespace[name] = _explained(namespace[name], namespace["__name__"])
 
 

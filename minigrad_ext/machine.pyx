@@ -1,8 +1,18 @@
-"""What this machine can do: its instruction sets, and how fast one thread multiplies and adds."""
+"""What this machine can do: its instruction sets, and how fast one thread multiplies and adds. How this was compiled."""
 
 import time
 
 from minigrad_ext.instructions cimport has_instructions, multiply_adds_double, multiply_adds_float
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #define OPENMP_VERSION _OPENMP
+    #else
+    #define OPENMP_VERSION 0
+    #endif
+    """
+    int OPENMP_VERSION
 
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # in the order of instructions.h
 
@@ -10,6 +20,11 @@ INSTRUCTION_SETS = ("baseline", "avx2", "avx512")  # in the order of instruction
 def has(int set) -> bool:
     """Whether the machine has the instruction set of that number."""
     return has_instructions(set)
+
+
+def openmp() -> int:
+    """The version of OpenMP that the kernels were compiled with, a year and a month; 0 if with none."""
+    return OPENMP_VERSION
 
 
 def peak(int set, bint double) -> float:

@@ -43,11 +43,12 @@ FLOORS = [
     ["nn.modules.convolution"],
     ["nn.modules.lazy"],
     ["nn.modules"],
-    ["nn", "utils", "teaching", "teaching.layout", "teaching.page"],
-    ["teaching.clinic", "teaching.convolution", "teaching.graph", "teaching.laboratory"],
+    ["nn", "utils", "teaching", "teaching.doctor", "teaching.layout", "teaching.page"],
+    ["teaching.clinic", "teaching.compare", "teaching.convolution", "teaching.graph", "teaching.laboratory"],
     ["teaching.drawing"],
     ["teaching.tape"],
     ["minigrad"],
+    ["__main__"],
 ]
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
@@ -55,7 +56,8 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 OUTSIDE = {"backends.extension": ["minigrad_ext"], "backends.opencl_runtime": ["pyopencl"]}
 
 SHARED = ["backends", "backends.base", "backends.geometry", "backends.threads"]  # what others may import
-LOADS_LATE = ["backends", "serialization"]  # what only some need is imported when it is first asked for
+# What only some need is imported when it is first asked for.
+LOADS_LATE = ["absent", "backends", "serialization", "teaching.compare", "teaching.doctor"]
 ANNOTATES = {"function": "tensor"}  # a name for type checkers, imported under `if TYPE_CHECKING:`
 KNOW_NO_DEVICE = ["function", "autograd", "ops"]  # to them, back ends are all the same
 

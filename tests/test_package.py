@@ -46,11 +46,13 @@ def test_type_information_is_installed():
     assert resources.files("minigrad").joinpath("py.typed").is_file()
 
 
-def test_opencl_kernels_are_installed():
-    assert resources.files("minigrad_ext").joinpath("conv2d.cl").is_file()
+@pytest.mark.parametrize("file", ["minigrad_ext/conv2d.cl", "minigrad_ext/loops.pyx", "minigrad/teaching/page.css"])
+def test_what_is_read_at_run_time_is_installed(file):
+    package, _, path = file.partition("/")
+    assert resources.files(package).joinpath(path).is_file()
 
 
-@pytest.mark.parametrize("module", ["minigrad_ext", "pyopencl", "matplotlib", "safetensors"])
+@pytest.mark.parametrize("module", ["minigrad_ext", "minigrad.teaching", "pyopencl", "matplotlib", "safetensors"])
 def test_import_does_not_bring_in(module):
     """`import minigrad` needs NumPy alone: back ends are loaded when they are first asked for, plotting never is."""
     program = f"import sys, minigrad; sys.exit({module!r} in sys.modules)"
@@ -61,5 +63,5 @@ def test_every_public_name_is_exported_to_type_checkers():
     """In a typed package they let users import what `__all__` names, and nothing else."""
     modules = {name for name, value in vars(minigrad).items() if isinstance(value, type(minigrad))}
     modules -= {"cuda", "nn", "optim", "utils"}
-    public = {name for name in vars(minigrad) if not name.startswith("_")} - modules
+    public = {name for name in dir(minigrad) if not name.startswith("_")} - modules
     assert sorted(minigrad.__all__) == sorted(public)

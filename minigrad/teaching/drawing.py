@@ -6,8 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from minigrad.ops.shape import integers
-from minigrad.teaching.graph import Box, Graph, Names, boxes, caller, trace
+from minigrad.teaching.graph import Box, Graph, Names, boxes, caller, checked_depth, trace
 from minigrad.teaching.layout import layered
 from minigrad.tensor import Tensor
 
@@ -55,10 +54,7 @@ def draw(output: Tensor, depth: int | None = None) -> "Drawing":
         raise ValueError(f"draw: this tensor of shape {output.shape} has no graph: nothing that it was computed from "
                          "requires grad, or it was computed under no_grad(), or detached. Set requires_grad=True on an "
                          "input.")
-    if depth is not None:
-        (depth,) = integers("draw: depth", [depth])
-        if depth < 0:
-            raise ValueError(f"draw: depth={depth} must be at least 0, or None.")
+    depth = checked_depth("draw", depth)
     graph, _ = trace([output], Names(caller()), {}, {})
     return Drawing(graph, depth)
 

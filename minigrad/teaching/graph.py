@@ -16,6 +16,7 @@ import numpy as np
 from minigrad.autograd import reached
 from minigrad.function import Function, Part
 from minigrad.nn.modules.module import Module
+from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 _WHOLE = 256  # the most elements that a glimpse keeps
@@ -89,11 +90,25 @@ class Graph:
 
 
 def caller() -> FrameType:
-    """The innermost function under way that is none of ours."""
+    """The innermost function under way that is none of ours (but those that show something are)."""
     frame = sys._getframe(1)
-    while str(frame.f_globals.get("__name__")).startswith("minigrad.") and frame.f_back is not None:
+    while _is_ours(str(frame.f_globals.get("__name__"))) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("minigrad.") and name != "minigrad.__main__"
+
+
+def checked_depth(name: str, depth: int | None) -> int | None:
+    """How many levels of modules to open, as `boxes` takes it."""
+    if depth is None:
+        return None
+    (levels,) = integers(f"{name}: depth", [depth])
+    if levels < 0:
+        raise ValueError(f"{name}: depth={levels} must be at least 0, or None.")
+    return levels
 
 
 class Names:

@@ -121,8 +121,8 @@ def laboratory(lr: float = 0.03, momentum: float = 0.0, start: Sequence[float] =
 
 class Laboratory(Page):
     """What `laboratory` returns. `kernels` and `losses` before each step and after the last, as the engine computed
-    them; `hessian`, its `eigenvalues`, the `target`; the `limit` of the learning rate, and the `rate`: by what the error
-    is multiplied per step in the long run, as predicted.
+    them; `hessian`, its `eigenvalues`, the `target`; the `limit` of the learning rate, and the `rate`, as predicted: by
+    what the error is multiplied per step in the long run.
     """
 
     kind = "laboratory"

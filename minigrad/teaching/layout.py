@@ -11,7 +11,6 @@ from bisect import bisect, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import fmean as mean
 
 _BETWEEN_BOXES, _BETWEEN_LAYERS, _LINE = 26.0, 46.0, 10.0  # distances, and the width kept free for a line
 _LIGHT = 0.02  # how much a weight pulls, beside 1 for an operation
@@ -94,8 +93,8 @@ def _ordered(layer: list[int], above: list[list[int]], below: list[list[int]]) -
             if 0 <= beside < len(rows):
                 at = {box: position for position, box in enumerate(rows[beside])}
                 now = {box: position for position, box in enumerate(rows[number])}
-                means = {box: mean([at[other] for other in neighbours[box]] or [now[box]]) for box in rows[number]}
-                rows[number].sort(key=means.__getitem__)
+                places = {box: [at[other] for other in neighbours[box]] or [now[box]] for box in rows[number]}
+                rows[number].sort(key=lambda box: sum(places[box]) / len(places[box]))
         crossings = _crossings(rows, below)
         if crossings < fewest:
             best, fewest = [list(row) for row in rows], crossings

@@ -26,9 +26,8 @@ from typing import Any, Self
 from minigrad import function as engine
 from minigrad.autograd import reached
 from minigrad.function import Function, no_grad, watched_by
-from minigrad.ops.shape import integers
 from minigrad.teaching.drawing import Drawing
-from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, trace
+from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, checked_depth, trace
 from minigrad.teaching.page import Page
 from minigrad.tensor import Tensor
 
@@ -211,9 +210,7 @@ class Tape(engine.Tape):
         if not self.walks:
             raise RuntimeError("replay: no backward() was called inside `with minigrad.record() as tape:`, so there is "
                                "nothing to see.")
-        if depth is not None:
-            (depth,) = integers("replay: depth", [depth])
-        page = Replay(self, depth)
+        page = Replay(self, checked_depth("replay", depth))
         if path is not None:
             page.save(path)
         return page

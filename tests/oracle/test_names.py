@@ -40,6 +40,8 @@ LEFT_OUT = {
     "draw": "likewise",
     "examine": "likewise",
     "laboratory": "likewise",
+    "compare": "likewise",
+    "doctor": "likewise",
     "Tensor": "functions make them",
     ".__rmatmul__": "for an array on the left, which PyTorch refuses",
     ".array": "the memory on the device",

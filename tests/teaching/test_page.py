@@ -37,8 +37,13 @@ def clinic() -> Page:
     return minigrad.examine(lambda x: x * x.detach(), x)
 
 
+def compare() -> Page:
+    return minigrad.compare(shapes={"small": ((1, 2, 8, 8), (2, 2, 3, 3))}, seconds=0)
+
+
 PAGES: dict[str, Callable[[], Page]] = {
-    "clinic": clinic, "convolution": convolution, "laboratory": minigrad.laboratory, "replay": replay,
+    "clinic": clinic, "compare": compare, "convolution": convolution, "laboratory": minigrad.laboratory,
+    "replay": replay,
 }  # fmt: skip
 
 
