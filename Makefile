@@ -47,11 +47,12 @@ lint: $(VENV)/extra-lint  ## ruff and mypy
 # pdoc finds the modules of a package by itself, but not where an __all__ leaves them out: each is named (some twice).
 MODULES := $(shell find minigrad -name '*.py' | sort | sed 's|/__init__.py||; s|.py$$||; s|/|.|g')
 
-docs: $(VENV)/extra-docs  ## write the API reference, from the docstrings, to build/docs
+docs: $(VENV)/extra-docs  ## write the API reference, and run and write the tutorial, to build/docs
 	rm -rf build/docs
 	$(PY) -W error -W 'ignore:The module specification' -m pdoc --docformat google --footer-text 'minigrad' -t docs/api -o build/docs $(MODULES)
 	$(PY) tools/check_docs.py build/docs
-	@echo "Open build/docs/index.html"
+	$(PY) tools/build_tutorial.py build/docs/tutorial
+	@echo "Open build/docs/index.html, and build/docs/tutorial/1_one_multiplication.html"
 
 sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)
 	PYTHON=$(PY) tools/sanitize.sh

@@ -1,4 +1,4 @@
-"""python -m minigrad: lists what there is to see, and shows any of it.
+"""What there is to see, from the command line.
 
     python -m minigrad                      the list
     python -m minigrad lab --lr 0.036       a text in the terminal, and a page, out/lab.html

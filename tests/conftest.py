@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from browser_fixtures import browser as browser
+from browser_fixtures import open_page as open_page
 from hypothesis import HealthCheck, settings
 
 import minigrad

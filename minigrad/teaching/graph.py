@@ -70,6 +70,7 @@ class Node:
     value: Glimpse | None = None
     gradient: Glimpse | None = None  # what is in .grad
     path: tuple[str, ...] = ()  # the modules it is part of, outermost first
+    kinds: tuple[str, ...] = ()  # their classes
     parts: tuple[int, ...] = field(default=(), repr=False)  # the same, each call with a number of its own
 
     @property
@@ -200,6 +201,7 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[Any, Glimpse]
         value = known.get(function)
         nodes.append(Node(type(function).__name__, names.tensors.get(function, ""), function.shape,
                           value.dtype if value else "", True, inputs, value, None, tuple(path),
+                          tuple([part[2].__name__ for part in parts]),
                           tuple([calls.setdefault(id(part), len(calls)) for part in parts])))
         numbers[function] = len(nodes) - 1
     for output in outputs:
@@ -285,7 +287,8 @@ def _box(graph: Graph, key: Any, members: list[int]) -> Box:
         return Box(f"{contents} more", "rest", members, ["too many to draw"])
     if learned:
         contents += f", {sum(learned):,} parameters"
-    return Box(".".join(last.path[: len(key)]), "module", members, [contents, shape])
+    name, kind = ".".join(last.path[: len(key)]), last.kinds[len(key) - 1]
+    return Box(name if name == kind else f"{name}: {kind}", "module", members, [contents, shape])
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -92,11 +92,11 @@ def test_large_graphs_collapse_by_module() -> None:
     collapsed = minigrad.draw(out)
     assert len(collapsed.boxes) <= 40
     modules = [box for box in collapsed.boxes if box.kind == "module"]
-    assert [box.title for box in modules] == [f"net.{k}" for k in range(16)]
+    assert [box.title for box in modules] == [f"net.{k}: Block" for k in range(16)]
     assert modules[0].lines == ["7 operations, 40 parameters", "2 x 4"]
     opened = minigrad.draw(out, depth=2)
-    assert {"net.0.inner", "Add", "Relu"} <= set(titles(opened))
-    assert titles(minigrad.draw(out, depth=0)) == ["x", "net", "out = SumTo"]
+    assert {"net.0.inner: Sequential", "Add", "Relu"} <= set(titles(opened))
+    assert titles(minigrad.draw(out, depth=0)) == ["x", "net: Sequential", "out = SumTo"]
     assert all(box.kind != "module" for box in minigrad.draw(out, depth=9).boxes)
 
 
@@ -104,7 +104,7 @@ def test_one_module_called_twice_is_two_boxes() -> None:
     layer = nn.Linear(2, 2)
     x = minigrad.ones(1, 2)
     drawing = minigrad.draw(layer(layer(x)).sum(), depth=0)
-    assert titles(drawing) == ["x", "layer.weight", "layer.bias", "layer", "layer", "SumTo"]
+    assert titles(drawing) == ["x", "layer.weight", "layer.bias", "layer: Linear", "layer: Linear", "SumTo"]
 
 
 def test_a_module_that_is_gone_is_called_by_its_class() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of pages share: a browser without network, and how a page is opened in it.
+"""For tests of pages: a browser without network, and how a page is opened in it.
 
 `make browser` requires one. Elsewhere these tests are skipped where playwright, or a Chromium or Chrome, is missing.
 """
