@@ -3,6 +3,8 @@
     python -m minigrad                      the list
     python -m minigrad lab --lr 0.036       a text in the terminal, and a page, out/lab.html
     python -m minigrad explain --open       opens the page in the browser
+
+Each command explains its options: python -m minigrad lab --help
 """
 
 import argparse

@@ -88,7 +88,7 @@ def after_three_backwards(answer: Any) -> str | None:
     x = number(5.0)
     for _ in range(3):
         (x * x).backward()
-    return None if close(answer, x.grad.item()) else "Nobody called zero_grad(): what arrives is added to what was there."
+    return None if close(answer, x.grad.item()) else "Nobody called zero_grad(): all that arrives is added up."
 
 
 def shape_of_a_gradient(answer: Any) -> str | None:
