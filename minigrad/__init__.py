@@ -13,6 +13,7 @@ float64, int32, int64, uint8 and bool. Beside it:
   `minigrad.nn.init`: initial values; `minigrad.nn.utils`
 - `minigrad.optim`: optimizers; `minigrad.optim.lr_scheduler`: how their lr changes
 - `minigrad.utils.data`: data sets, and loaders that make batches of them
+- `minigrad.teaching`: what there is to see, and `python -m minigrad`, which shows it
 
 How it works, in the order to read:
 

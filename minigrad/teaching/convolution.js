@@ -14,21 +14,26 @@ const shape = (array) => (Array.isArray(array) ? [array.length, ...shape(array[0
 const at = (name, index) => index.reduce((part, k) => part[k], data[name]);
 const called = (name, index) => `${name}[${index.join(",")}]`;
 
-const [N, C, H, W] = shape(data.x), [O, CG, KH, KW] = shape(data.w), [, , OH, OW] = shape(data.y);
+const [N, C, H, W] = shape(data.x),
+  [O, CG, KH, KW] = shape(data.w),
+  [, , OH, OW] = shape(data.y);
 const OG = O / data.groups; // outputs and (CG) channels of a group
-const firstChannel = (o) => Math.floor(o / OG) * CG, firstOutput = (c) => Math.floor(c / CG) * OG;
+const firstChannel = (o) => Math.floor(o / OG) * CG,
+  firstOutput = (c) => Math.floor(c / CG) * OG;
 const largestOf = Object.fromEntries(["x", "w", "y", "dy", "dx", "dw"].map((name) => [name, largest(data[name])]));
 
 // One element of x with its padding.
 function padded(n, c, [row, column]) {
-  const h = row - padding[0], k = column - padding[1];
+  const h = row - padding[0],
+    k = column - padding[1];
   const inside = h >= 0 && h < H && k >= 0 && k < W;
   return inside ? { name: "x", index: [n, c, h, k] } : { kind: "border", why: "the padding" };
 }
 
 // One element of dy, put down where its window began, so that turned windows of w meet it.
 function spread(n, o, [row, column]) {
-  const i = row + padding[0] - dilation[0] * (KH - 1), j = column + padding[1] - dilation[1] * (KW - 1);
+  const i = row + padding[0] - dilation[0] * (KH - 1),
+    j = column + padding[1] - dilation[1] * (KW - 1);
   if (i < 0 || j < 0 || i > stride[0] * (OH - 1) || j > stride[1] * (OW - 1)) {
     return { kind: "border", why: "places where no window lies" };
   }
@@ -43,55 +48,92 @@ const both = (pair) => (pair[0] === pair[1] ? times(pair[0]) : `${pair[0]} down 
 // `plane` is the pair of first indices of the result, `summand` counts what is added up beside the taps.
 const MAPS = {
   y: {
-    label: "y = conv2d(x, w)", result: "y", axes: ["n", "o"], planes: [N, O], size: [OH, OW], summands: ["c", CG],
-    picture: [H + 2 * padding[0], W + 2 * padding[1]], window: [KH, KW], step: stride, reach: dilation,
+    label: "y = conv2d(x, w)",
+    result: "y",
+    axes: ["n", "o"],
+    planes: [N, O],
+    size: [OH, OW],
+    summands: ["c", CG],
+    picture: [H + 2 * padding[0], W + 2 * padding[1]],
+    window: [KH, KW],
+    step: stride,
+    reach: dilation,
     element: (plane, summand, place) => padded(plane[0], firstChannel(plane[1]) + summand, place),
     tap: (plane, summand, [u, v]) => ({ name: "w", index: [plane[1], summand, u, v] }),
     leftName: (plane, summand) => `x[${plane[0]},${firstChannel(plane[1]) + summand}]`,
     windowName: (plane, summand) => `w[${plane[1]},${summand}]`,
-    story: "A window lies on x. Each weight of w is multiplied with the pixel it lies on, and the products add up."
-      + (isMore(stride) ? ` From one cell of y to the next the window moves by ${both(stride)}: the stride.` : "")
-      + (isMore(dilation) ? ` Its weights lie ${both(dilation)} apart: the dilation.` : "")
-      + (padding[0] + padding[1] ? " The hatched border is padding: zeros, which add nothing." : ""),
+    story:
+      "A window lies on x. Each weight of w is multiplied with the pixel it lies on, and the products add up." +
+      (isMore(stride) ? ` From one cell of y to the next the window moves by ${both(stride)}: the stride.` : "") +
+      (isMore(dilation) ? ` Its weights lie ${both(dilation)} apart: the dilation.` : "") +
+      (padding[0] + padding[1] ? " The hatched border is padding: zeros, which add nothing." : ""),
   },
   dx: {
-    label: "dx, the gradient for x", result: "dx", axes: ["n", "c"], planes: [N, C], size: [H, W], summands: ["o", OG],
-    picture: [H + dilation[0] * (KH - 1), W + dilation[1] * (KW - 1)], window: [KH, KW], step: [1, 1], reach: dilation,
+    label: "dx, the gradient for x",
+    result: "dx",
+    axes: ["n", "c"],
+    planes: [N, C],
+    size: [H, W],
+    summands: ["o", OG],
+    picture: [H + dilation[0] * (KH - 1), W + dilation[1] * (KW - 1)],
+    window: [KH, KW],
+    step: [1, 1],
+    reach: dilation,
     element: (plane, summand, place) => spread(plane[0], firstOutput(plane[1]) + summand, place),
-    tap: (plane, summand, [u, v]) =>
-      ({ name: "w", index: [firstOutput(plane[1]) + summand, plane[1] % CG, KH - 1 - u, KW - 1 - v] }),
-    leftName: (plane, summand) => `dy[${plane[0]},${firstOutput(plane[1]) + summand}]${isMore(stride) ? ", spread" : ""}`,
+    tap: (plane, summand, [u, v]) => ({
+      name: "w",
+      index: [firstOutput(plane[1]) + summand, plane[1] % CG, KH - 1 - u, KW - 1 - v],
+    }),
+    leftName: (plane, summand) =>
+      `dy[${plane[0]},${firstOutput(plane[1]) + summand}]${isMore(stride) ? ", spread" : ""}`,
     windowName: (plane, summand) => `w[${firstOutput(plane[1]) + summand},${plane[1] % CG}], turned by 180°`,
-    story: "A pixel of x was met by several windows, each time by another weight. Its gradient adds up what comes back "
-      + "from them: dy of the window times that weight. A window further up met the pixel with a weight further down, "
-      + "so on dy the kernel lies turned by 180°."
-      + (isMore(stride) ? " The stride skipped windows: they are the dotted holes." : "")
-      + " In the hatched border no window lies.",
+    story:
+      "A pixel of x was met by several windows, each time by another weight. Its gradient adds up what comes back " +
+      "from them: dy of the window times that weight. A window further up met the pixel with a weight further down, " +
+      "so on dy the kernel lies turned by 180°." +
+      (isMore(stride) ? " The stride skipped windows: they are the dotted holes." : "") +
+      " In the hatched border no window lies.",
   },
   dw: {
-    label: "dw, the gradient for w", result: "dw", axes: ["o", "c"], planes: [O, CG], size: [KH, KW], summands: ["n", N],
-    picture: [H + 2 * padding[0], W + 2 * padding[1]], window: [OH, OW], step: dilation, reach: stride,
+    label: "dw, the gradient for w",
+    result: "dw",
+    axes: ["o", "c"],
+    planes: [O, CG],
+    size: [KH, KW],
+    summands: ["n", N],
+    picture: [H + 2 * padding[0], W + 2 * padding[1]],
+    window: [OH, OW],
+    step: dilation,
+    reach: stride,
     element: (plane, summand, place) => padded(summand, firstChannel(plane[0]) + plane[1], place),
     tap: (plane, summand, [i, j]) => ({ name: "dy", index: [summand, plane[0], i, j] }),
     leftName: (plane, summand) => `x[${summand},${firstChannel(plane[0]) + plane[1]}]`,
     windowName: (plane, summand) => `dy[${summand},${plane[0]}]`,
-    story: "A weight met one pixel in each window. Its gradient adds up, over all windows"
-      + (N > 1 ? " and all images" : "") + ", that pixel times dy of the window: here dy is the kernel."
-      + (isMore(stride) || isMore(dilation) ? " Stride and dilation change places: the stride spreads the window, the "
-        + "dilation moves it." : "")
-      + (padding[0] + padding[1] ? " Where the weight met padding, dy has nothing to multiply." : ""),
+    story:
+      "A weight met one pixel in each window. Its gradient adds up, over all windows" +
+      (N > 1 ? " and all images" : "") +
+      ", that pixel times dy of the window: here dy is the kernel." +
+      (isMore(stride) || isMore(dilation)
+        ? " Stride and dilation change places: the stride spreads the window, the " + "dilation moves it."
+        : "") +
+      (padding[0] + padding[1] ? " Where the weight met padding, dy has nothing to multiply." : ""),
   },
 };
 
-let map = MAPS.y, plane = [0, 0], summand = 0, cells = {};
+let map = MAPS.y,
+  plane = [0, 0],
+  summand = 0,
+  cells = {};
 
 // The products of one cell, and what meets nothing.
 function products(index) {
-  const terms = [], misses = {};
+  const terms = [],
+    misses = {};
   for (let s = 0; s < map.summands[1]; s++) {
     for (let u = 0; u < map.window[0]; u++) {
       for (let v = 0; v < map.window[1]; v++) {
-        const right = map.tap(plane, s, [u, v]), left = map.element(plane, s, under(index, [u, v]));
+        const right = map.tap(plane, s, [u, v]),
+          left = map.element(plane, s, under(index, [u, v]));
         if (left.kind) (misses[left.why] ??= []).push(called(right.name, right.index));
         else terms.push([left, right]);
       }
@@ -104,12 +146,14 @@ const under = (cell, tap) => [0, 1].map((axis) => cell[axis] * map.step[axis] + 
 
 // A table of [rows, columns] cells; `element(place)` says what is in one. Returns the cells by row and column.
 function matrix(where, [rows, columns], element, role = null) {
-  const table = make("table", { class: "matrix", role }), found = [];
+  const table = make("table", { class: "matrix", role }),
+    found = [];
   for (let row = 0; row < rows; row++) {
     const line = make("tr", { role: role && "row" });
     found.push([]);
     for (let column = 0; column < columns; column++) {
-      const it = element([row, column]), value = it.kind ? 0 : at(it.name, it.index);
+      const it = element([row, column]),
+        value = it.kind ? 0 : at(it.name, it.index);
       const label = it.kind ? it.why : `${called(it.name, it.index)} = ${number(value, 6)}`;
       const cell = make("td", { role: role && "gridcell", class: it.kind, title: label, "aria-label": role && label });
       if (!it.kind) {
@@ -135,22 +179,28 @@ function drawMatrices() {
   cells.window = matrix("window", map.window, (tap) => map.tap(plane, summand, tap));
   cells.result = matrix("result", map.size, (place) => ({ name: map.result, index: [...plane, ...place] }), "grid");
   cells.result[0][0].closest("table").setAttribute("aria-label", `${map.result}[${plane}]: arrow keys choose a cell`);
-  cells.result.forEach((row, r) => row.forEach((cell, c) => {
-    cell.addEventListener("pointerenter", () => steps.go(r * map.size[1] + c));
-    cell.addEventListener("click", () => steps.go(r * map.size[1] + c));
-    cell.addEventListener("keydown", (event) => move(event, r, c));
-  }));
-  cells.left.forEach((row, r) => row.forEach((cell, c) => {
-    cell.addEventListener("pointerenter", () => feed([r, c]).forEach((fed) => fed.classList.add("fed")));
-    cell.addEventListener("pointerleave", () => feed([r, c]).forEach((fed) => fed.classList.remove("fed")));
-  }));
+  cells.result.forEach((row, r) =>
+    row.forEach((cell, c) => {
+      cell.addEventListener("pointerenter", () => steps.go(r * map.size[1] + c));
+      cell.addEventListener("click", () => steps.go(r * map.size[1] + c));
+      cell.addEventListener("keydown", (event) => move(event, r, c));
+    }),
+  );
+  cells.left.forEach((row, r) =>
+    row.forEach((cell, c) => {
+      cell.addEventListener("pointerenter", () => feed([r, c]).forEach((fed) => fed.classList.add("fed")));
+      cell.addEventListener("pointerleave", () => feed([r, c]).forEach((fed) => fed.classList.remove("fed")));
+    }),
+  );
   fit();
 }
 
 // Where an element of the picture goes: the cells of the result that have it in their window.
 function feed(place) {
-  const axis = (k) => Array.from({ length: map.window[k] }, (_, tap) => (place[k] - tap * map.reach[k]) / map.step[k])
-    .filter((cell) => Number.isInteger(cell) && cell >= 0 && cell < map.size[k]);
+  const axis = (k) =>
+    Array.from({ length: map.window[k] }, (_, tap) => (place[k] - tap * map.reach[k]) / map.step[k]).filter(
+      (cell) => Number.isInteger(cell) && cell >= 0 && cell < map.size[k],
+    );
   return axis(0).flatMap((row) => axis(1).map((column) => cells.result[row][column]));
 }
 
@@ -167,8 +217,11 @@ function move(event, row, column) {
 
 // Cells as large as the width allows: side by side, if need be without their numbers; on a phone one below the other.
 function fit() {
-  const panels = find("panels"), width = panels.clientWidth, columns = [map.picture[1], map.window[1], map.size[1]];
-  const beside = (width - 120) / columns.reduce((sum, count) => sum + count), stacked = (width - 6) / Math.max(...columns);
+  const panels = find("panels"),
+    width = panels.clientWidth,
+    columns = [map.picture[1], map.window[1], map.size[1]];
+  const beside = (width - 120) / columns.reduce((sum, count) => sum + count),
+    stacked = (width - 6) / Math.max(...columns);
   const isBeside = beside >= 14;
   const cell = Math.max(8, Math.min(46, isBeside ? beside : stacked));
   panels.style.setProperty("--cell", `${Math.floor(cell)}px`);
@@ -183,7 +236,8 @@ function show(place) {
   document.querySelectorAll("[data-weight]").forEach((cell) => cell.removeAttribute("data-weight"));
   for (let u = 0; u < map.window[0]; u++) {
     for (let v = 0; v < map.window[1]; v++) {
-      const [row, column] = under(index, [u, v]), cell = cells.left[row][column];
+      const [row, column] = under(index, [u, v]),
+        cell = cells.left[row][column];
       const meets = !map.element(plane, summand, [row, column]).kind;
       const tap = map.tap(plane, summand, [u, v]);
       cell.classList.add("in");
@@ -202,11 +256,19 @@ function show(place) {
 const MOST = 40; // products that are written down
 
 function write(index, { terms, misses }) {
-  const name = called(map.result, index), rest = terms.length > MOST ? ` + … (${terms.length - MOST} more)` : "";
+  const name = called(map.result, index),
+    rest = terms.length > MOST ? ` + … (${terms.length - MOST} more)` : "";
   const value = ({ name: it, index: place }) => number(at(it, place), 6);
   const bracketed = (factor) => (value(factor).startsWith("−") ? `(${value(factor)})` : value(factor));
-  const sum = (left, right) => terms.length === 0 ? ["nothing"] : [...terms.slice(0, MOST).flatMap((term, k) =>
-    [k ? " + " : "", make("span", {}, `${left(term[0])} · ${right(term[1])}`)]), rest];
+  const sum = (left, right) =>
+    terms.length === 0
+      ? ["nothing"]
+      : [
+          ...terms
+            .slice(0, MOST)
+            .flatMap((term, k) => [k ? " + " : "", make("span", {}, `${left(term[0])} · ${right(term[1])}`)]),
+          rest,
+        ];
   const names = (factor) => called(factor.name, factor.index);
   const box = find("terms");
   box.setAttribute("aria-live", steps?.playing() ? "off" : "polite");
@@ -222,36 +284,50 @@ function write(index, { terms, misses }) {
 }
 
 // The matrix of the whole map y, for image plane n: row (o, i, j), column (c, h, k), one path for each weight.
-const rowOf = (o, i, j) => (o * OH + i) * OW + j, columnOf = (c, h, k) => (c * H + h) * W + k;
-const rows = O * OH * OW, columns = C * H * W;
-let paths = null, band = null;
+const rowOf = (o, i, j) => (o * OH + i) * OW + j,
+  columnOf = (c, h, k) => (c * H + h) * W + k;
+const rows = O * OH * OW,
+  columns = C * H * W;
+let paths = null,
+  band = null;
 
 function drawMatrix() {
-  const weights = O * CG * KH * KW, entries = weights * OH * OW;
-  find("matrix-story").textContent = `With x and y as long vectors, y = M x. M has ${rows} rows, one for each cell of y, `
-    + `and ${columns} columns, one for each pixel of x. Each diagonal is one weight, moving along. Read by columns it is `
-    + "the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight."
-    + (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
+  const weights = O * CG * KH * KW,
+    entries = weights * OH * OW;
+  find("matrix-story").textContent =
+    `With x and y as long vectors, y = M x. M has ${rows} rows, one for each cell of y, ` +
+    `and ${columns} columns, one for each pixel of x. Each diagonal is one weight, moving along. Read by columns it is ` +
+    "the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight." +
+    (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
   if (entries > 20000) return;
   const picture = make("svg", {
-    viewBox: `0 0 ${columns} ${rows}`, role: "img", "aria-label": `The matrix M, ${rows} rows and ${columns} columns`,
+    viewBox: `0 0 ${columns} ${rows}`,
+    role: "img",
+    "aria-label": `The matrix M, ${rows} rows and ${columns} columns`,
     preserveAspectRatio: "none",
   });
   band = make("rect", { class: "band" });
   paths = {};
-  for (let o = 0; o < O; o++) for (let c = 0; c < CG; c++) for (let u = 0; u < KH; u++) for (let v = 0; v < KW; v++) {
-    let line = "";
-    for (let i = 0; i < OH; i++) {
-      for (let j = 0; j < OW; j++) {
-        const it = padded(0, firstChannel(o) + c, [i * stride[0] + u * dilation[0], j * stride[1] + v * dilation[1]]);
-        if (!it.kind) line += `M${columnOf(...it.index.slice(1))} ${rowOf(o, i, j)}h1v1h-1z`;
-      }
-    }
-    const weight = at("w", [o, c, u, v]), path = make("path", { d: line, fill: colour(weight, largestOf.w) });
-    path.append(make("title", {}, `${called("w", [o, c, u, v])} = ${number(weight, 6)}`));
-    picture.append(path);
-    paths[[o, c, u, v]] = path;
-  }
+  for (let o = 0; o < O; o++)
+    for (let c = 0; c < CG; c++)
+      for (let u = 0; u < KH; u++)
+        for (let v = 0; v < KW; v++) {
+          let line = "";
+          for (let i = 0; i < OH; i++) {
+            for (let j = 0; j < OW; j++) {
+              const it = padded(0, firstChannel(o) + c, [
+                i * stride[0] + u * dilation[0],
+                j * stride[1] + v * dilation[1],
+              ]);
+              if (!it.kind) line += `M${columnOf(...it.index.slice(1))} ${rowOf(o, i, j)}h1v1h-1z`;
+            }
+          }
+          const weight = at("w", [o, c, u, v]),
+            path = make("path", { d: line, fill: colour(weight, largestOf.w) });
+          path.append(make("title", {}, `${called("w", [o, c, u, v])} = ${number(weight, 6)}`));
+          picture.append(path);
+          paths[[o, c, u, v]] = path;
+        }
   picture.append(band);
   picture.addEventListener("pointermove", (event) => pick(event, picture));
   const size = Math.min(10, 700 / columns);
@@ -270,7 +346,8 @@ function pick(event, picture) {
     const key = Object.keys(paths).find((each) => paths[each] === event.target);
     if (key) choose(key.split(",").map(Number));
   } else {
-    const first = Math.floor(across / size), rest = across % size;
+    const first = Math.floor(across / size),
+      rest = across % size;
     choose([plane[0], first, Math.floor(rest / map.size[1]), rest % map.size[1]]);
   }
 }
@@ -287,8 +364,12 @@ function markMatrix(index) {
   if (!paths) return;
   Object.values(paths).forEach((path) => path.classList.remove("same"));
   find("matrix").classList.toggle("weights", map === MAPS.dw);
-  const [x, y, width, height] = map === MAPS.y ? [0, rowOf(...index.slice(1)), columns, 1]
-    : map === MAPS.dx ? [columnOf(...index.slice(1)), 0, 1, rows] : [0, 0, 0, 0];
+  const [x, y, width, height] =
+    map === MAPS.y
+      ? [0, rowOf(...index.slice(1)), columns, 1]
+      : map === MAPS.dx
+        ? [columnOf(...index.slice(1)), 0, 1, rows]
+        : [0, 0, 0, 0];
   Object.entries({ x, y, width, height }).forEach(([name, value]) => band.setAttribute(name, value));
   if (map === MAPS.dw) paths[index].classList.add("same");
 }
@@ -296,20 +377,40 @@ function markMatrix(index) {
 // Which image and channels are shown, where there are several.
 function drawPlanes() {
   const wanted = [
-    ...map.axes.map((name, axis) => [`${map.result}: ${WORDS[name]}`, map.planes[axis], plane[axis],
-      (value) => { plane[axis] = value; }]),
-    [`added up over the ${PLURALS[map.summands[0]]}; shown:`, map.summands[1], summand, (value) => { summand = value; }],
+    ...map.axes.map((name, axis) => [
+      `${map.result}: ${WORDS[name]}`,
+      map.planes[axis],
+      plane[axis],
+      (value) => {
+        plane[axis] = value;
+      },
+    ]),
+    [
+      `added up over the ${PLURALS[map.summands[0]]}; shown:`,
+      map.summands[1],
+      summand,
+      (value) => {
+        summand = value;
+      },
+    ],
   ].filter(([, count]) => count > 1);
-  find("planes").replaceChildren(...wanted.map(([text, count, chosen, set]) => {
-    const choice = make("select", {}, ...Array.from({ length: count }, (_, k) =>
-      make("option", { value: k, selected: k === chosen && "" }, String(k))));
-    choice.addEventListener("change", () => {
-      set(Number(choice.value));
-      drawMatrices();
-      steps.go(steps.place());
-    });
-    return make("label", { class: "soft" }, `${text} `, choice);
-  }));
+  find("planes").replaceChildren(
+    ...wanted.map(([text, count, chosen, set]) => {
+      const choice = make(
+        "select",
+        {},
+        ...Array.from({ length: count }, (_, k) =>
+          make("option", { value: k, selected: k === chosen && "" }, String(k)),
+        ),
+      );
+      choice.addEventListener("change", () => {
+        set(Number(choice.value));
+        drawMatrices();
+        steps.go(steps.place());
+      });
+      return make("label", { class: "soft" }, `${text} `, choice);
+    }),
+  );
 }
 
 const WORDS = { n: "image", o: "output channel", c: "channel" };
@@ -321,8 +422,9 @@ function drawAll() {
 }
 
 const same = (pair) => (pair[0] === pair[1] ? pair[0] : `(${pair.join(", ")})`);
-find("sizes").textContent = ["x", "w", "y"].map((name) => `${name} ${shape(data[name]).join(" × ")}`).join(", ")
-  + `; stride ${same(stride)}, padding ${same(padding)}, dilation ${same(dilation)}, groups ${data.groups}`;
+find("sizes").textContent =
+  ["x", "w", "y"].map((name) => `${name} ${shape(data[name]).join(" × ")}`).join(", ") +
+  `; stride ${same(stride)}, padding ${same(padding)}, dilation ${same(dilation)}, groups ${data.groups}`;
 for (const [name, each] of Object.entries(MAPS)) {
   const choice = make("input", { type: "radio", name: "map", value: name, checked: each === map && "" });
   choice.addEventListener("change", () => {

@@ -4,7 +4,8 @@
 // JSON has no number that is not finite: these come as texts.
 const UNUSUAL = { NaN: NaN, Infinity: Infinity, "-Infinity": -Infinity };
 const data = JSON.parse(document.getElementById("data").textContent, (_, value) =>
-  typeof value === "string" && value in UNUSUAL ? UNUSUAL[value] : value);
+  typeof value === "string" && value in UNUSUAL ? UNUSUAL[value] : value,
+);
 
 const find = (id) => document.getElementById(id);
 
@@ -43,7 +44,8 @@ const largest = (numbers) => Math.max(0, ...numbers.flat(Infinity).map(Math.abs)
 
 // Rows of numbers; of what has more than two axes, matrix below matrix.
 function matrixOf(values, largestValue) {
-  let rows = Array.isArray(values[0]) ? values : [values], block = rows.length;
+  let rows = Array.isArray(values[0]) ? values : [values],
+    block = rows.length;
   while (Array.isArray(rows[0][0])) [block, rows] = [rows[0].length, rows.flat()];
   const table = make("table", { class: "matrix plain", "aria-label": `${rows.length} rows of ${rows[0].length}` });
   rows.forEach((row, k) => {
@@ -59,8 +61,10 @@ function matrixOf(values, largestValue) {
 
 // Buttons, slider and keys that lead through `count()` places; `show(place)` draws one of them.
 function player(count, show) {
-  let place = 0, timer = null;
-  const slider = find("slider"), play = find("play");
+  let place = 0,
+    timer = null;
+  const slider = find("slider"),
+    play = find("play");
 
   function go(to, byItself = false) {
     if (!byItself) stop();

@@ -1,6 +1,8 @@
 // A slider over the steps of a walk: in each a contribution arrives at a node, and is added to what is there.
 
-let walk = data.walks[0], way = "walk", inspected = null;
+let walk = data.walks[0],
+  way = "walk",
+  inspected = null;
 
 const node = (number) => walk.nodes[number];
 const steps = () => walk[way];
@@ -11,10 +13,12 @@ const WAYS = {
   recursion: "plain recursion",
 };
 const LEADS = {
-  walk: "The walk visits operations newest first. So an operation comes after all that used its result: when it passes its "
-    + "gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions arrive, and add up.",
-  recursion: "Why not simply pass on each contribution as it comes, and so on from there? Because then an operation is "
-    + "called again whenever something more arrives, and passes on again what it has passed on before.",
+  walk:
+    "The walk visits operations newest first. So an operation comes after all that used its result: when it passes its " +
+    "gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions arrive, and add up.",
+  recursion:
+    "Why not simply pass on each contribution as it comes, and so on from there? Because then an operation is " +
+    "called again whenever something more arrives, and passes on again what it has passed on before.",
 };
 
 // --- one step in words and numbers
@@ -22,18 +26,33 @@ const LEADS = {
 function sentences(step, k) {
   const target = node(step.target).short;
   if (step.stored) {
-    return [`The walk is through. What arrived at ${target} goes to ${target}.grad`
-      + (step.before ? ", which still holds the gradient from before: it is added. zero_grad() would have cleared it."
-        : ", which was None.")];
+    return [
+      `The walk is through. What arrived at ${target} goes to ${target}.grad` +
+        (step.before
+          ? ", which still holds the gradient from before: it is added. zero_grad() would have cleared it."
+          : ", which was None."),
+    ];
   }
   if (step.source === null) return [`It starts at ${target}: its gradient with respect to itself.`];
-  const source = node(step.source), earlier = steps().slice(0, k).filter((other) => other.source === step.source
-    && other.position === step.position && other.target === step.target && !other.stored);
-  const words = [`${source.title} has the gradient dy = ${shown(step.dy)}. Its backward gives ${shown(step.dx)} to `
-    + `${target}, its input ${step.position}.`];
+  const source = node(step.source),
+    earlier = steps()
+      .slice(0, k)
+      .filter(
+        (other) =>
+          other.source === step.source &&
+          other.position === step.position &&
+          other.target === step.target &&
+          !other.stored,
+      );
+  const words = [
+    `${source.title} has the gradient dy = ${shown(step.dy)}. Its backward gives ${shown(step.dx)} to ` +
+      `${target}, its input ${step.position}.`,
+  ];
   if (way === "recursion" && earlier.length) {
-    words.push(`But ${source.short} has been here before, and gave ${earlier.map((other) => shown(other.dx)).join(", then ")}: `
-      + "that is counted again.");
+    words.push(
+      `But ${source.short} has been here before, and gave ${earlier.map((other) => shown(other.dx)).join(", then ")}: ` +
+        "that is counted again.",
+    );
   } else if (step.before) {
     words.push(`${target} was used more than once, so there is something already: the two add up.`);
   }
@@ -53,8 +72,10 @@ function pictureOf(glimpse, largestValue) {
 
 function sum(step) {
   const parts = step.before ? [step.before, "+", step.dx, "=", step.after] : [step.after];
-  const deepest = Math.max(...[step.before, step.dx, step.after].filter((it) => it?.values != null)
-    .map((it) => largest([it.values])), 0);
+  const deepest = Math.max(
+    ...[step.before, step.dx, step.after].filter((it) => it?.values != null).map((it) => largest([it.values])),
+    0,
+  );
   return make("div", { class: "sum" }, ...parts.map((it) => (typeof it === "string" ? it : pictureOf(it, deepest))));
 }
 
@@ -62,25 +83,31 @@ function sum(step) {
 
 function drawPicture() {
   find("picture").innerHTML = walk.svg;
-  find("picture").querySelectorAll(".box").forEach((element, number) => {
-    const members = walk.nodes.flatMap((it, k) => (it.box === number ? [k] : [])), last = members[members.length - 1];
-    element.setAttribute("tabindex", 0);
-    element.setAttribute("role", "button");
-    element.setAttribute("aria-label", `${node(last).title}, ${node(last).shape.join(" by ") || "a number"}`);
-    element.addEventListener("click", () => inspect(last));
-    element.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        inspect(last);
-      }
+  find("picture")
+    .querySelectorAll(".box")
+    .forEach((element, number) => {
+      const members = walk.nodes.flatMap((it, k) => (it.box === number ? [k] : [])),
+        last = members[members.length - 1];
+      element.setAttribute("tabindex", 0);
+      element.setAttribute("role", "button");
+      element.setAttribute("aria-label", `${node(last).title}, ${node(last).shape.join(" by ") || "a number"}`);
+      element.addEventListener("click", () => inspect(last));
+      element.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          inspect(last);
+        }
+      });
     });
-  });
 }
 
 function show(k) {
-  const step = steps()[k], now = gradients(k), picture = find("picture");
-  picture.querySelectorAll(".source, .target, .flow, .reached").forEach((it) =>
-    it.classList.remove("source", "target", "flow", "reached"));
+  const step = steps()[k],
+    now = gradients(k),
+    picture = find("picture");
+  picture
+    .querySelectorAll(".source, .target, .flow, .reached")
+    .forEach((it) => it.classList.remove("source", "target", "flow", "reached"));
   picture.querySelectorAll(".label").forEach((it) => it.remove());
   picture.querySelectorAll(".gradient").forEach((it) => (it.textContent = ""));
   for (const [number, glimpse] of Object.entries(now)) {
@@ -102,15 +129,17 @@ function show(k) {
   find("slider").setAttribute("aria-valuetext", sentences(step, k)[0]);
   find("step").setAttribute("aria-live", control.playing() ? "off" : "polite");
   find("step").replaceChildren(...sentences(step, k).map((text) => make("p", {}, text)), sum(step));
-  const source = step.source === null ? "" : data.sources[node(step.source).operation] ?? "";
+  const source = step.source === null ? "" : (data.sources[node(step.source).operation] ?? "");
   find("source").hidden = !source;
   find("source").querySelector("code").textContent = source;
   find("verdict").replaceChildren(...(k === steps().length - 1 ? verdict() : []));
-  find("log").querySelectorAll("li").forEach((it, number) => {
-    it.classList.toggle("now", number === k);
-    if (number === k) it.firstChild.setAttribute("aria-current", "step");
-    else it.firstChild.removeAttribute("aria-current");
-  });
+  find("log")
+    .querySelectorAll("li")
+    .forEach((it, number) => {
+      it.classList.toggle("now", number === k);
+      if (number === k) it.firstChild.setAttribute("aria-current", "step");
+      else it.firstChild.removeAttribute("aria-current");
+    });
   if (inspected !== null) inspect(inspected);
 }
 
@@ -125,7 +154,8 @@ function gradients(k) {
 
 // Scrolls the picture, and only the picture, so that the box is seen.
 function into(picture, element) {
-  const frame = picture.getBoundingClientRect(), it = element.getBoundingClientRect();
+  const frame = picture.getBoundingClientRect(),
+    it = element.getBoundingClientRect();
   if (it.top < frame.top) picture.scrollTop += it.top - frame.top - 40;
   if (it.bottom > frame.bottom) picture.scrollTop += it.bottom - frame.bottom + 40;
   if (it.left < frame.left) picture.scrollLeft += it.left - frame.left - 40;
@@ -134,30 +164,60 @@ function into(picture, element) {
 
 function verdict() {
   if (!walk.recursion) {
-    return [make("p", {}, `Plain recursion would have called operations ${walk.calls.toLocaleString("en")} times; the walk visited `
-      + `${walk.operations}. ${walk.obstacle}`)];
+    return [
+      make(
+        "p",
+        {},
+        `Plain recursion would have called operations ${walk.calls.toLocaleString("en")} times; the walk visited ` +
+          `${walk.operations}. ${walk.obstacle}`,
+      ),
+    ];
   }
   if (way === "walk") return [];
-  const leaves = (steps) => Object.fromEntries(steps.filter((step) => !node(step.target).operation && !step.stored)
-    .map((step) => [step.target, step.after.text]));
-  const right = leaves(walk.walk), wrong = leaves(walk.recursion);
-  const rows = Object.keys(right).map((leaf) => make("tr", {}, make("th", { scope: "row" }, node(leaf).short),
-    ...[right, wrong].map((its) => make("td", { class: "number" }, (its[leaf] ?? "nothing").replaceAll("-", "−")))));
+  const leaves = (steps) =>
+    Object.fromEntries(
+      steps
+        .filter((step) => !node(step.target).operation && !step.stored)
+        .map((step) => [step.target, step.after.text]),
+    );
+  const right = leaves(walk.walk),
+    wrong = leaves(walk.recursion);
+  const rows = Object.keys(right).map((leaf) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, node(leaf).short),
+      ...[right, wrong].map((its) => make("td", { class: "number" }, (its[leaf] ?? "nothing").replaceAll("-", "−"))),
+    ),
+  );
   const isWrong = Object.keys(right).some((leaf) => right[leaf] !== wrong[leaf]);
   const head = make("tr", {}, ...["", "backward()", "recursion"].map((text) => make("th", { scope: "col" }, text)));
   return [
-    make("p", {}, isWrong ? `Wrong. It called operations ${walk.calls.toLocaleString("en")} times where the walk visits `
-      + `${walk.operations}, and counted again what had been passed on before.`
-      : "Right, this time: every result in this graph is used but once. Try b = a + a; c = b + b."),
+    make(
+      "p",
+      {},
+      isWrong
+        ? `Wrong. It called operations ${walk.calls.toLocaleString("en")} times where the walk visits ` +
+            `${walk.operations}, and counted again what had been passed on before.`
+        : "Right, this time: every result in this graph is used but once. Try b = a + a; c = b + b.",
+    ),
     make("table", {}, head, ...rows),
   ];
 }
 
 function inspect(number) {
   inspected = number;
-  const it = node(number), gradient = gradients(control.place())[number];
-  const figure = (caption, glimpse, missing) => make("figure", {}, make("figcaption", {}, caption),
-    glimpse ? pictureOf(glimpse, glimpse.values === null ? 1 : largest([glimpse.values])) : make("span", { class: "soft" }, missing));
+  const it = node(number),
+    gradient = gradients(control.place())[number];
+  const figure = (caption, glimpse, missing) =>
+    make(
+      "figure",
+      {},
+      make("figcaption", {}, caption),
+      glimpse
+        ? pictureOf(glimpse, glimpse.values === null ? 1 : largest([glimpse.values]))
+        : make("span", { class: "soft" }, missing),
+    );
   find("inspected").replaceChildren(
     make("h2", {}, it.title),
     make("p", { class: "soft" }, [it.path, it.shape.join(" × ") || "a number", it.dtype].filter(Boolean).join(", ")),
@@ -169,16 +229,22 @@ function inspect(number) {
 // --- putting it together
 
 function drawLog() {
-  find("log").replaceChildren(...steps().map((step, k) => {
-    const target = node(step.target).short, plus = step.before ? `${shown(step.before)} + ${shown(step.dx)} = ` : "";
-    const text = step.stored ? `${target}.grad: ${plus}${shown(step.after)}`
-      : step.source === null ? `${target} starts with ${shown(step.after)}`
-        : `${node(step.source).short} → ${target}: ${plus}${shown(step.after)}`;
-    const button = make("button", {}, text);
-    button.addEventListener("click", () => control.go(k));
-    return make("li", {}, button);
-  }));
-  if (walk.left_out && way === "walk") find("log").append(make("li", {}, make("span", {}, `… ${walk.left_out} steps more`)));
+  find("log").replaceChildren(
+    ...steps().map((step, k) => {
+      const target = node(step.target).short,
+        plus = step.before ? `${shown(step.before)} + ${shown(step.dx)} = ` : "";
+      const text = step.stored
+        ? `${target}.grad: ${plus}${shown(step.after)}`
+        : step.source === null
+          ? `${target} starts with ${shown(step.after)}`
+          : `${node(step.source).short} → ${target}: ${plus}${shown(step.after)}`;
+      const button = make("button", {}, text);
+      button.addEventListener("click", () => control.go(k));
+      return make("li", {}, button);
+    }),
+  );
+  if (walk.left_out && way === "walk")
+    find("log").append(make("li", {}, make("span", {}, `… ${walk.left_out} steps more`)));
 }
 
 function drawWay() {
@@ -192,14 +258,16 @@ function drawWalk() {
   find("inspected").replaceChildren();
   const ways = Object.keys(WAYS).filter((name) => walk[name]);
   if (!ways.includes(way)) way = "walk";
-  find("choices").replaceChildren(...ways.map((name) => {
-    const choice = make("input", { type: "radio", name: "way", value: name, checked: name === way && "" });
-    choice.addEventListener("change", () => {
-      way = name;
-      drawWay();
-    });
-    return make("label", {}, choice, make("span", {}, WAYS[name]));
-  }));
+  find("choices").replaceChildren(
+    ...ways.map((name) => {
+      const choice = make("input", { type: "radio", name: "way", value: name, checked: name === way && "" });
+      choice.addEventListener("change", () => {
+        way = name;
+        drawWay();
+      });
+      return make("label", {}, choice, make("span", {}, WAYS[name]));
+    }),
+  );
   drawPicture();
   drawWay();
 }
@@ -210,8 +278,10 @@ if (data.walks.length > 1) {
     walk = data.walks[choice.value];
     drawWalk();
   });
-  find("walk-choice").append(make("label", {}, "Call of backward(): ", choice),
-    make("span", { class: "soft" }, data.more ? `and ${data.more} more, which are not shown` : ""));
+  find("walk-choice").append(
+    make("label", {}, "Call of backward(): ", choice),
+    make("span", { class: "soft" }, data.more ? `and ${data.more} more, which are not shown` : ""),
+  );
 }
 const control = player(() => steps().length, show);
 drawWalk();
