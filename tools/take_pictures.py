@@ -41,7 +41,7 @@ def replayed() -> Page:
 # name: (page, what to do there, the part that is photographed, width)
 PICTURES: dict[str, tuple[Callable[[], Page], Callable[[Any], object], str, int]] = {
     "laboratory": (laboratory, lambda page: page.evaluate("control.go(3)"), "#charts", 1150),
-    "explain": (explained, lambda page: page.evaluate("find('choices').children[1].click(), steps.go(10)"), ".card", 900),
+    "explain": (explained, lambda page: page.evaluate("find('dx').click(), steps.go(10)"), ".card", 900),
     "replay": (replayed, lambda page: page.evaluate("control.go(2)"), "#stage", 900),
 }  # fmt: skip
 

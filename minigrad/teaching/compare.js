@@ -88,7 +88,7 @@ function drawSources() {
 find("machine").textContent =
   data.peak === null
     ? "The compiled kernels are missing, so the machine's peak is not known."
-    : `The peak of this machine, with ${data.threads} threads, is ${number(data.peak, 3)} GFLOP/s: measured in registers alone. ` +
+    : `The peak of this machine, with ${data.threads} threads, is ${number(data.peak, 3)} GFLOP/s, measured in registers. ` +
       "Everything was timed in one process, one after the other; for claims about speed see the benchmarks.";
 find("shapes").append(...Object.entries(data.shapes).map(([name, sizes]) => drawShape(name, sizes)));
 drawSources();

@@ -296,7 +296,7 @@ function drawMatrix() {
     entries = weights * OH * OW;
   find("matrix-story").textContent =
     `With x and y as long vectors, y = M x. M has ${rows} rows, one for each cell of y, ` +
-    `and ${columns} columns, one for each pixel of x. Each diagonal is one weight, moving along. Read by columns it is ` +
+    `and ${columns} columns, one for each pixel of x. Each diagonal is one weight, moving along. By columns it is ` +
     "the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight." +
     (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
   if (entries > 20000) return;
@@ -426,7 +426,7 @@ find("sizes").textContent =
   ["x", "w", "y"].map((name) => `${name} ${shape(data[name]).join(" × ")}`).join(", ") +
   `; stride ${same(stride)}, padding ${same(padding)}, dilation ${same(dilation)}, groups ${data.groups}`;
 for (const [name, each] of Object.entries(MAPS)) {
-  const choice = make("input", { type: "radio", name: "map", value: name, checked: each === map && "" });
+  const choice = make("input", { type: "radio", id: name, name: "map", value: name, checked: each === map && "" });
   choice.addEventListener("change", () => {
     [map, plane, summand] = [each, [0, 0], 0];
     drawAll();

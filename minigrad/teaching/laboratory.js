@@ -246,7 +246,8 @@ function drawVerdict() {
     words = [
       stable
         ? `It converges: the learning rate is at ${number(100 * share, 3)}% of its limit, ${number(limit(), 5)}.`
-        : `It does not converge: the learning rate must be below 2 (1 + momentum) / ${number(high, 4)} = ${number(limit(), 5)}.`,
+        : `It does not converge: the learning rate must be below 2 (1 + momentum) / ${number(high, 4)} = ` +
+          `${number(limit(), 5)}.`,
       `In the long run the error is multiplied by ${number(rate(), 5)} per step; in the second half of these ` +
         `${state.steps} steps it was by ${Number.isFinite(measured) ? number(measured, 5) : "what no number holds"}.`,
       `Loss at the end: ${number(last, 4)}. Without momentum the best learning rate is ` +

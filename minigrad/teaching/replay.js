@@ -14,8 +14,8 @@ const WAYS = {
 };
 const LEADS = {
   walk:
-    "The walk visits operations newest first. So an operation comes after all that used its result: when it passes its " +
-    "gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions arrive, and add up.",
+    "The walk visits operations newest first. So an operation comes after all that used its result: when it passes " +
+    "its gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions arrive, and add up.",
   recursion:
     "Why not simply pass on each contribution as it comes, and so on from there? Because then an operation is " +
     "called again whenever something more arrives, and passes on again what it has passed on before.",
@@ -50,7 +50,8 @@ function sentences(step, k) {
   ];
   if (way === "recursion" && earlier.length) {
     words.push(
-      `But ${source.short} has been here before, and gave ${earlier.map((other) => shown(other.dx)).join(", then ")}: ` +
+      `But ${source.short} has been here before, and gave ` +
+        `${earlier.map((other) => shown(other.dx)).join(", then ")}: ` +
         "that is counted again.",
     );
   } else if (step.before) {
