@@ -16,7 +16,7 @@ from operator import attrgetter
 from types import TracebackType
 from typing import Any
 
-from minigrad.function import Function, Node, SetGradMode, Tensor, enable_grad, no_grad, watcher
+from minigrad.function import Function, Node, SetGradMode, Tape, Tensor, enable_grad, no_grad, watched_by, watcher
 
 _accumulation = threading.Lock()  # threads may share leaves; each adds to their .grad as a whole
 if hasattr(os, "register_at_fork"):  # taken for the fork: a child would wait forever for a thread that it has not got
@@ -152,16 +152,24 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     before the walk is through, so an error on the way leaves every `.grad` as it was.
     """
     gradients: dict[Node, Tensor] = {}  # in flight, and at the end those of the leaves
-    found: dict[Node, Tensor] = {}
-    retained: list[tuple[Tensor, Tensor]] = []
-    fresh: set[Node] = set()
-
     for k, output in enumerate(outputs):
         node, seed = output._node(), seeds[k]
         gradients[node] = gradients[node] + seed if node in gradients else seed
     path, tape = _path(outputs, wanted), watcher()
     if tape is not None:
         tape.starts(outputs, seeds)
+        with watched_by(None):  # what a backward or a hook computes, another walk perhaps, is its own affair
+            return _carry(path, gradients, wanted, retain_graph, tape)
+    return _carry(path, gradients, wanted, retain_graph, None)
+
+
+def _carry(path: list[tuple[Function, tuple[bool, ...]]], gradients: dict[Node, Tensor], wanted: set[Node] | None,
+           retain_graph: bool, tape: Tape | None) -> tuple[dict[Node, Tensor], list[tuple[Tensor, Tensor]], set[Node]]:
+    """The walk itself, from the gradients of the outputs."""
+    found: dict[Node, Tensor] = {}
+    retained: list[tuple[Tensor, Tensor]] = []
+    fresh: set[Node] = set()
+
     while path:
         function, needs_grad = path.pop()
         dy = gradients.pop(function, None)

@@ -356,11 +356,11 @@ class Tensor(Methods):
         if self.device.shares_memory(value.array, self.array):
             value = value.clone()  # x[1:] = x[:-1]
         creator = Write(view.steps, key)
-        if edges := edges_to((view.base, value)):
-            creator.record((view.base, value), edges, view.base)
+        edges = edges_to((view.base, value))
         self.device.assign(self.array, key, value.array)
         self.version.count += 1
         if edges:
+            creator.record((view.base, value), edges, view.base)
             view.base._set_creator(creator)
 
     def _check_may_be_written(self, view: View) -> None:

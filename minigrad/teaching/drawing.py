@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from minigrad.teaching.graph import Box, Graph, Names, boxes, caller, checked_depth, trace
+from minigrad.teaching.graph import Box, Graph, Line, Names, boxes, caller, checked_depth, trace
 from minigrad.teaching.layout import layered
 from minigrad.tensor import Tensor
 
@@ -50,6 +50,9 @@ def draw(output: Tensor, depth: int | None = None) -> "Drawing":
     """
     if not isinstance(output, Tensor):
         raise TypeError(f"draw: needs a tensor, got {type(output).__name__}; call it on the loss, for example.")
+    if output.creator is None and output.requires_grad:
+        raise ValueError(f"draw: this tensor of shape {output.shape} is a leaf: nothing was computed for it. Draw what "
+                         "was computed from it, such as the loss.")
     if output.creator is None:
         raise ValueError(f"draw: this tensor of shape {output.shape} has no graph: nothing that it was computed from "
                          "requires grad, or it was computed under no_grad(), or detached. Set requires_grad=True on an "
@@ -64,7 +67,16 @@ class Drawing:
 
     def __init__(self, graph: Graph, depth: int | None = None) -> None:
         self.graph = graph
-        self.boxes, self.lines = boxes(graph, depth)
+        self.boxes, its = boxes(graph, depth)
+        self.lines: list[Line] = []  # from which box to which
+        self.line_of: dict[tuple[int, int], int] = {}  # for a node and the position of its input
+        for place, line in its.items():
+            kinds = {self.boxes[end].kind for end in line}
+            if kinds & {"module", "rest"} and line in self.lines:  # one for all that goes there
+                self.line_of[place] = self.lines.index(line)
+            else:
+                self.line_of[place] = len(self.lines)
+                self.lines.append(line)
         self._outputs = {number for number, box in enumerate(self.boxes) if set(box.members) & set(graph.outputs)}
 
     @property

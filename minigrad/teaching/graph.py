@@ -4,6 +4,8 @@ The engine keeps no names, and of the values only what some `backward` reads. Na
 asks; values from these, too, from what the graph has saved, and from a tape that ran along.
 """
 
+import contextlib
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,10 +36,11 @@ class Glimpse:
 
     @classmethod
     def of(cls, tensor: Tensor) -> "Glimpse":
-        array = tensor.numpy(force=True)
+        array = type(tensor.device).to_numpy(tensor.device, tensor.array)  # which a step that is captured does not see
         size = array.size
         values = np.array(array.astype(str), float).tolist() if 0 < size <= _WHOLE else None  # in its own few digits
-        outline = (float(array.min()), float(array.mean()), float(array.max())) if size else None
+        with np.errstate(all="ignore"):
+            outline = (float(array.min()), float(array.mean()), float(array.max())) if size else None
         return cls(tensor.shape, str(tensor.dtype), values, outline)
 
     def __str__(self) -> str:
@@ -120,19 +123,23 @@ class Names:
         self.constants: dict[int, str] = {}  # by the id of the tensor
         self.modules: dict[int, str] = {}  # by its id
         self.values: dict[Any, Tensor] = {}
-        for namespace in (frame.f_locals, frame.f_globals):
+        variables = frame.f_locals
+        for namespace in (variables, frame.f_globals):
             for name, value in list(namespace.items()):
                 if name.isidentifier() and not name.startswith("_"):  # a notebook's _ and _1 are names for anything
-                    self.add(name, value)
+                    with contextlib.suppress(Exception):  # a module, say, that cannot list its parameters
+                        self.add(name, value)
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(variables) is dict:
+            variables.clear()  # before Python 3.13 a copy, which would keep alive what the function lets go of
 
     def add(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor):
-            node = value._node()
+        if issubclass(type(value), Tensor):  # not isinstance, which asks the object: proxies may object
+            node = value._creator or (value if value._requires_grad else None)  # as it is: a look changes nothing
             self.constants.setdefault(id(value), name)
             if node is not None:
                 self.tensors.setdefault(node, name)
                 self.values.setdefault(node, value)
-        elif isinstance(value, Module):
+        elif issubclass(type(value), Module):
             self.modules.setdefault(id(value), name)
             for path, parameter in value.named_parameters():
                 self.tensors.setdefault(parameter, f"{name}.{path}")
@@ -153,11 +160,11 @@ class Names:
         return [*(self.of_part(outer) if outer else []), name]
 
 
-def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[Any, Glimpse], constants: Mapping[Any, Glimpse]
-          ) -> tuple[Graph, dict[Any, int]]:
+def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse],
+          constants: Mapping[tuple[int, int], Glimpse]) -> tuple[Graph, dict[Any, int]]:
     """The graph behind `outputs`, and the number of each Function and leaf in it.
 
-    `values` are known of Functions, `constants` of (Function, position of the input).
+    `values` are known of Functions, by their birth, `constants` of (birth, position of the input).
     """
     functions = reached(outputs)
     for function in functions:
@@ -165,9 +172,10 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[Any, Glimpse]
     nodes: list[Node] = []
     numbers: dict[Any, int] = {}
     calls: dict[int, int] = {}  # of modules, in the order they are met
-    known = dict(values)
+    known = {function: values[function.birth] for function in functions if function.birth in values}
+    leading = set(functions)
     for node, tensor in [*names.values.items(), *[(output._node(), output) for output in outputs]]:
-        if node is not None and node not in known:
+        if node in leading and node not in known:
             known[node] = Glimpse.of(tensor)
     saved = {function: dict(function.known()) for function in functions}
     for function in functions:  # what one has saved of another's result
@@ -183,7 +191,7 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[Any, Glimpse]
 
     def constant_node(function: Function, position: int) -> int | None:
         tensor = saved[function].get(position)
-        glimpse = constants.get((function, position)) or (None if tensor is None else Glimpse.of(tensor))
+        glimpse = constants.get((function.birth, position)) or (None if tensor is None else Glimpse.of(tensor))
         if glimpse is None:
             return None
         name = names.constants.get(id(tensor), "")
@@ -228,19 +236,28 @@ class Box:
     lines: list[str] = field(default_factory=list)
 
 
-def boxes(graph: Graph, depth: int | None = None) -> tuple[list[Box], list[tuple[int, int]]]:
-    """The graph as boxes, and between which of them lines run, from input to result.
+Line = tuple[int, int]
+Lines = dict[tuple[int, int], Line]  # by number of a node and position of its input
+
+
+def boxes(graph: Graph, depth: int | None = None) -> tuple[list[Box], Lines]:
+    """The graph as boxes; and for each input of a node that comes from another box, between which boxes a line runs.
 
     `depth` says how many levels of modules are opened, 0 none. If None, as many as make at most 40 boxes. What is still
     too long loses its beginning, which becomes one box.
     """
     deepest = max([len(node.parts) for node in graph.nodes], default=0)
-    depths = range(deepest, -1, -1) if depth is None else [min(depth, deepest)]
-    keys: list[Any] = []
-    for level in depths:
-        keys = _keys(graph, level)
-        if len(set(keys)) <= _BOXES:
-            break
+    if depth is None:
+        depth = next((level for level in range(deepest, 0, -1) if len(set(_keys(graph, level))) <= _BOXES), 0)
+    for level in range(min(depth, deepest), deepest + 1):
+        drawn, lines = _boxes(graph, _keys(graph, level))
+        if all([source < target for source, target in lines.values()]):
+            break  # else a module was left and entered again, as threads can do it: its box would be in a circle
+    return drawn, lines
+
+
+def _boxes(graph: Graph, keys: list[Any]) -> tuple[list[Box], Lines]:
+    """Nodes with the same key as one box."""
     order = list(dict.fromkeys(keys))
     if len(order) > _OPERATIONS:
         hidden = set(order[:-_OPERATIONS])
@@ -251,8 +268,9 @@ def boxes(graph: Graph, depth: int | None = None) -> tuple[list[Box], list[tuple
         members[key].append(number)
     order.sort(key=lambda key: members[key][-1])  # a box stands where its result was made
     place = {key: position for position, key in enumerate(order)}
-    lines = [(place[keys[source]], place[keys[number]]) for number, node in enumerate(graph.nodes)
-             for source in node.inputs if source is not None and keys[source] != keys[number]]
+    lines = {(number, position): (place[keys[source]], place[keys[number]])
+             for number, node in enumerate(graph.nodes) for position, source in enumerate(node.inputs)
+             if source is not None and keys[source] != keys[number]}
     return [_box(graph, key, members[key]) for key in order], lines
 
 

@@ -37,13 +37,18 @@ def layered(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
     """
     layer = _layers(len(sizes), edges)
     widths = [width for width, _ in sizes]
+    stops: dict[tuple[int, int], int] = {}  # by box and layer: all lines of one box pass a layer together
     chains = []  # for each edge: its box, the stops on the way, the other box
     for source, target in edges:
-        stops = range(len(widths), len(widths) + layer[target] - layer[source] - 1)
-        layer += range(layer[source] + 1, layer[target])
-        widths += [_LINE] * len(stops)
-        chains.append([source, *stops, target])
-    links = [link for chain in chains for link in pairwise(chain)]
+        chain = [source]
+        for between in range(layer[source] + 1, layer[target]):
+            if (source, between) not in stops:
+                stops[source, between] = len(widths)
+                widths.append(_LINE)
+                layer.append(between)
+            chain.append(stops[source, between])
+        chains.append([*chain, target])
+    links = dict.fromkeys([link for chain in chains for link in pairwise(chain)])
     above: list[list[int]] = [[] for _ in widths]
     below: list[list[int]] = [[] for _ in widths]
     for upper, lower in links:
@@ -58,7 +63,8 @@ def layered(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
         down.append(top + height / 2)
         top += height + _BETWEEN_LAYERS
     centres = [(across[box], down[layer[box]]) for box in range(len(sizes))]
-    lines, seen, entering = [], [0] * len(sizes), [len(above[box]) for box in range(len(sizes))]
+    lines, seen = [], [0] * len(sizes)
+    entering = [sum([target == box for _, target in edges]) for box in range(len(sizes))]
     for chain in chains:
         source, target = chain[0], chain[-1]
         seen[target] += 1
@@ -157,7 +163,8 @@ def _place(row: list[int], widths: list[float], pull: list[float], across: list[
     """
     offsets, offset = [0.0], 0.0
     for box, following in pairwise(row):
-        offset += (widths[box] + widths[following]) / 2 + _BETWEEN_BOXES
+        gap = 0 if widths[box] == widths[following] == _LINE else _BETWEEN_BOXES
+        offset += (widths[box] + widths[following]) / 2 + gap
         offsets.append(offset)
     blocks: list[tuple[float, float, int]] = []  # mean, weight, and of how many
     for box, wish, offset in zip(row, wishes, offsets, strict=False):

@@ -130,7 +130,7 @@ function show(k) {
   find("slider").setAttribute("aria-valuetext", sentences(step, k)[0]);
   find("step").setAttribute("aria-live", control.playing() ? "off" : "polite");
   find("step").replaceChildren(...sentences(step, k).map((text) => make("p", {}, text)), sum(step));
-  const source = step.source === null ? "" : (data.sources[node(step.source).operation] ?? "");
+  const source = step.source === null ? "" : (walk.sources[walk.source_of[step.source]] ?? "");
   find("source").hidden = !source;
   find("source").querySelector("code").textContent = source;
   find("verdict").replaceChildren(...(k === steps().length - 1 ? verdict() : []));
@@ -169,7 +169,7 @@ function verdict() {
       make(
         "p",
         {},
-        `Plain recursion would have called operations ${walk.calls.toLocaleString("en")} times; the walk visited ` +
+        `Plain recursion would have called operations ${walk.calls} times; the walk visited ` +
           `${walk.operations}. ${walk.obstacle}`,
       ),
     ];
@@ -191,16 +191,17 @@ function verdict() {
       ...[right, wrong].map((its) => make("td", { class: "number" }, (its[leaf] ?? "nothing").replaceAll("-", "−"))),
     ),
   );
-  const isWrong = Object.keys(right).some((leaf) => right[leaf] !== wrong[leaf]);
+  const isWrong = walk.again && Object.keys(right).some((leaf) => right[leaf] !== wrong[leaf]);
+  find("verdict").classList.toggle("wrong", isWrong);
   const head = make("tr", {}, ...["", "backward()", "recursion"].map((text) => make("th", { scope: "col" }, text)));
   return [
     make(
       "p",
       {},
       isWrong
-        ? `Wrong. It called operations ${walk.calls.toLocaleString("en")} times where the walk visits ` +
+        ? `Wrong. It called operations ${walk.calls} times where the walk visits ` +
             `${walk.operations}, and counted again what had been passed on before.`
-        : "Right, this time: every result in this graph is used but once. Try b = a + a; c = b + b.",
+        : "Right, this time: every result in this graph is used only once. Try b = a + a; c = b + b.",
     ),
     make("table", {}, head, ...rows),
   ];

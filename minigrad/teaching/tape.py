@@ -17,7 +17,7 @@ In `b = a + a; c = b + b` b is reached twice, and what it had the first time is 
 import inspect
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from os import PathLike
 from types import FrameType, TracebackType
@@ -32,9 +32,9 @@ from minigrad.teaching.page import Page
 from minigrad.tensor import Tensor
 
 _STEPS = 1000  # the most that a tape keeps of one walk
-_WALKS = 5  # the most that a page shows
+_KEPT, _WALKS = 100, 5  # the most that a tape keeps, and that a page shows
 _WORD, _LETTERS = "grad ", 20  # what stands in a box before its gradient, and how much of that
-_OPERATIONS, _ELEMENTS, _TRIED = 60, 10_000, 200  # the largest graph on which recursion is tried; for so many steps
+_OPERATIONS, _ELEMENTS, _CALLS = 60, 10_000, 100  # the largest graph on which recursion is tried
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Walk:
 
     `recursion` is None where it was not tried; `obstacle` says why. `calls` is how often recursion would have called
     the Functions of the graph, which the walk visits once each. `left_out` counts steps beyond the first 1000.
+    `sources` has the text of the backward of each node that was visited.
     """
 
     graph: Graph
@@ -80,6 +81,12 @@ class Walk:
     recursion: list[Step] | None = None
     obstacle: str = ""
     left_out: int = 0
+    sources: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def operations(self) -> int:
+        """How many there are in the graph."""
+        return sum([bool(node.operation) for node in self.graph.nodes])
 
     def gradients(self, steps: Sequence[Step]) -> dict[int, Glimpse]:
         """What these steps leave at the leaves, by their numbers."""
@@ -90,7 +97,7 @@ class Walk:
         lines = [f"{number:3}  {step.text(self.graph)}" for number, step in enumerate(self.steps, 1)]
         if self.left_out:
             lines.append(f"     ... {self.left_out:,} steps more")
-        if self.recursion is not None:
+        if self.recursion is not None and self.calls > self.operations:  # else both do the same
             right, wrong = self.gradients(self.steps), self.gradients(self.recursion)
             for leaf, gradient in right.items():
                 if leaf in wrong and str(wrong[leaf]) != str(gradient):
@@ -100,14 +107,17 @@ class Walk:
 
 
 class Tape(engine.Tape):
-    """What `record` returns: `walks` has one Walk for each backward() or grad() inside the `with` statement."""
+    """What `record` returns: `walks` has one Walk for each backward() or grad() inside the `with` statement, of the
+    first 100; `left_out` counts the others.
+    """
 
     def __init__(self) -> None:
         self.walks: list[Walk] = []
-        self.sources: dict[str, str] = {}  # the text of each backward that was called
-        self._values: dict[Function, Glimpse] = {}
-        self._constants: dict[tuple[Function, int], Glimpse] = {}
+        self.left_out = 0
+        self._values: dict[int, Glimpse] = {}  # by birth of a Function: the tape keeps none alive
+        self._constants: dict[tuple[int, int], Glimpse] = {}  # by birth, and position of the input
         self._caller: FrameType | None = None
+        self._walk: Walk | None = None  # under way
         self._numbers: dict[Any, int] = {}
         self._dy: Glimpse | None = None
 
@@ -120,58 +130,60 @@ class Tape(engine.Tape):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._watch.__exit__(kind, error, trace)
-        self._caller, self._numbers, self._values, self._constants = None, {}, {}, {}  # no graph is kept alive
+        self._caller, self._walk, self._numbers, self._values, self._constants = None, None, {}, {}, {}
 
     # --- what the engine tells ----------------------------------------------------------------------------
 
     def made(self, function: Function, inputs: tuple[Tensor, ...], result: Tensor) -> None:
-        self._values[function] = Glimpse.of(result)
+        self._values[function.birth] = Glimpse.of(result)
         for position, tensor in enumerate(inputs):
-            if function.edges[position] is None:
-                self._constants[function, position] = Glimpse.of(tensor)
+            if function.edges[position] is None and tensor.version is not result.version:  # no longer what it was
+                self._constants[function.birth, position] = Glimpse.of(tensor)
 
     def starts(self, outputs: Sequence[Tensor], seeds: Sequence[Tensor]) -> None:
         assert self._caller is not None, "a tape is told of nothing outside its with statement"
+        if len(self.walks) == _KEPT:
+            self.left_out += 1
+            self._walk = None
+            return
         graph, self._numbers = trace(outputs, Names(self._caller), self._values, self._constants)
         starts: list[Step] = []
         sums: dict[Any, Tensor] = {}
-        for output, seed in zip(outputs, seeds, strict=True):
-            node = output._node()
-            before = sums.get(node)
-            sums[node] = seed if before is None else before + seed
-            starts.append(self._step(None, 0, node, None, before, seed, sums[node]))
-        walk = Walk(graph, starts, _calls(outputs))
+        with watched_by(None), no_grad():
+            for output, seed in zip(outputs, seeds, strict=True):
+                node, before = output._node(), sums.get(output._node())
+                sums[node] = seed.clone() if before is None else before + seed
+                starts.append(self._step(None, 0, node, None, before, seed, sums[node]))
+        self._walk = walk = Walk(graph, starts, _calls(outputs))
         self.walks.append(walk)
-        if not _is_small(graph):
-            walk.obstacle = "The graph is too large to try it out here."
-            return
-        try:
+        walk.obstacle = _obstacle(walk, reached(outputs))
+        if not walk.obstacle:
             with watched_by(None), no_grad():
                 walk.recursion = [*starts, *self._recursed(sums)]
-        except Exception as error:  # noqa: BLE001  (a backward is wrong: the walk, which is about to call it, will say so)
-            walk.obstacle = f"It could not be tried out here: {error}"
 
     def visits(self, function: Function, dy: Tensor) -> None:
-        self._dy = Glimpse.of(dy)
-        name = type(function).__name__
-        if name not in self.sources:
-            self.sources[name] = _source(function)
+        if self._walk is not None:
+            self._dy = Glimpse.of(dy)
+            self._walk.sources[self._numbers[function]] = _source(function)
 
     def adds(self, function: Function, position: int, dx: Tensor, before: Tensor | None, after: Tensor) -> None:
         self._keep(function, position, function.edges[position], before, dx, after)
 
     def stores(self, leaf: Tensor, before: Tensor | None, gradient: Tensor) -> None:
-        with watched_by(None), no_grad():
-            after = gradient if before is None else before + gradient
-        self._keep(None, 0, leaf._node(), before, gradient, after, True)
+        node = leaf if leaf in self._numbers else leaf._creator  # of a tensor that called retain_grad()
+        if node in self._numbers:
+            with watched_by(None), no_grad():
+                after = gradient if before is None else before + gradient
+            self._keep(None, 0, node, before, gradient, after, True)
 
     def _keep(self, function: Function | None, position: int, node: Any, before: Tensor | None, dx: Tensor,
               after: Tensor, stored: bool = False) -> None:
-        walk = self.walks[-1]
-        if len(walk.steps) < _STEPS:
-            walk.steps.append(self._step(function, position, node, self._dy, before, dx, after, stored))
+        if self._walk is None:
+            return
+        if len(self._walk.steps) < _STEPS:
+            self._walk.steps.append(self._step(function, position, node, self._dy, before, dx, after, stored))
         else:
-            walk.left_out += 1
+            self._walk.left_out += 1
 
     def _step(self, function: Function | None, position: int, node: Any, dy: Glimpse | None, before: Tensor | None,
               dx: Tensor, after: Tensor, stored: bool = False) -> Step:
@@ -188,7 +200,7 @@ class Tape(engine.Tape):
             dxs = function.differentiate(dy, tuple([edge is not None for edge in function.edges]))
             for position, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
                 edge = function.edges[position]
-                if dx is not None and edge is not None and len(steps) < _TRIED:
+                if dx is not None and edge is not None:
                     before = sums.get(edge)
                     sums[edge] = dx if before is None else before + dx
                     steps.append(self._step(function, position, edge, Glimpse.of(dy), before, dx, sums[edge]))
@@ -218,6 +230,7 @@ class Tape(engine.Tape):
     def __str__(self) -> str:
         many = len(self.walks) > 1
         texts = [(f"backward {number}\n" if many else "") + str(walk) for number, walk in enumerate(self.walks, 1)]
+        texts += [f"... {self.left_out:,} more, which are not kept"] if self.left_out else []
         return "\n\n".join(texts) or "an empty tape: no backward() was called inside the with statement"
 
     def __repr__(self) -> str:
@@ -254,17 +267,24 @@ def _calls(outputs: Sequence[Tensor]) -> int:
     return sum(ways.values())
 
 
-def _is_small(graph: Graph) -> bool:
-    """Whether plain recursion can be tried: it calls the same Functions again and again."""
-    operations = [node for node in graph.nodes if node.operation]
-    return len(operations) <= _OPERATIONS and all([prod(node.shape) <= _ELEMENTS for node in graph.nodes])
+def _obstacle(walk: Walk, functions: Sequence[Function]) -> str:
+    """Why recursion cannot be tried on this graph, if there is a reason. It calls backwards again and again."""
+    if len(functions) > _OPERATIONS or any([prod(node.shape) > _ELEMENTS for node in walk.graph.nodes]):
+        return "The graph is too large to try it out here."
+    if walk.calls > _CALLS:
+        return "That is too often to try it out here."
+    if not all([type(function).__module__.startswith("minigrad.") for function in functions]):
+        return "Here it is not tried out: some operations are not minigrad's own, and may do more than compute."
+    if any([node.hooks for function in functions for node in (function, *function.edges) if node is not None]):
+        return "Here it is not tried out: hooks change gradients on their way."
+    return ""
 
 
 def _source(function: Function) -> str:
     """The text of its backward."""
     try:
-        return textwrap.dedent(inspect.getsource(type(function).backward))
-    except OSError:  # it was typed into an interpreter that keeps no text
+        return textwrap.dedent(inspect.getsource(function.backward))
+    except (OSError, TypeError):  # typed into an interpreter that keeps no text; or no function of Python's at all
         return ""
 
 
@@ -280,8 +300,8 @@ class Replay(Page):
 
     def data(self) -> dict[str, Any]:
         walks = self.tape.walks[:_WALKS]
-        return {"walks": [self._walk(walk) for walk in walks], "more": len(self.tape.walks) - len(walks),
-                "sources": self.tape.sources}
+        more = len(self.tape.walks) - len(walks) + self.tape.left_out
+        return {"walks": [self._walk(walk) for walk in walks], "more": more}
 
     def _walk(self, walk: Walk) -> dict[str, Any]:
         """A walk for the page: the picture, and in which box and on which line of it things happen."""
@@ -291,20 +311,25 @@ class Replay(Page):
         for step in [*walk.steps, *(walk.recursion or [])]:
             text = len(_WORD) + min(_LETTERS, len(str(step.after)))
             letters[box[step.target]] = max(letters[box[step.target]], text)
-        lines = [(number, position) for number, node in enumerate(nodes) for position, source in enumerate(node.inputs)
-                 if source is not None and box[source] != box[number]]
+        sources = list(dict.fromkeys(walk.sources.values()))
         return {
             "svg": drawing.picture(letters), "word": _WORD, "letters": _LETTERS,
             "nodes": [{**_plain_node(node), "box": box[number]} for number, node in enumerate(nodes)],
-            "lines": {f"{number},{position}": line for line, (number, position) in enumerate(lines)},
+            "lines": {f"{number},{position}": line for (number, position), line in drawing.line_of.items()},
+            "sources": sources, "source_of": {str(number): sources.index(it) for number, it in walk.sources.items()},
             "walk": [_plain_step(step) for step in walk.steps],
             "recursion": None if walk.recursion is None else [_plain_step(step) for step in walk.recursion],
-            "obstacle": walk.obstacle, "calls": walk.calls, "left_out": walk.left_out,
-            "operations": sum([bool(node.operation) for node in nodes]),
+            "obstacle": walk.obstacle, "left_out": walk.left_out, "operations": walk.operations,
+            "calls": _count(walk.calls), "again": walk.calls > walk.operations,
         }
 
     def __str__(self) -> str:
         return str(self.tape)
+
+
+def _count(number: int) -> str:
+    """A number of any size for people."""
+    return f"{number:,}" if number < 10**15 else f"about 2^{number.bit_length() - 1}"
 
 
 def _plain_node(node: Node) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def test_it_keeps_no_graph_alive() -> None:
     [
         (lambda: minigrad.draw(1.0), TypeError, "draw: needs a tensor, got float"),
         (lambda: minigrad.draw(minigrad.ones(2)), ValueError, "Set requires_grad=True"),
-        (lambda: minigrad.draw(number(1.0)), ValueError, "has no graph"),
+        (lambda: minigrad.draw(number(1.0)), ValueError, "is a leaf"),
         (lambda: minigrad.draw(number(1.0).exp(), depth=-1), ValueError, "depth=-1 must be at least 0"),
         (lambda: minigrad.draw(number(1.0).exp(), depth=1.5), TypeError, "depth"),
     ],
