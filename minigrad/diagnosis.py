@@ -1,29 +1,38 @@
 """What is the matter with a wrong gradient: which `backward` it comes from, and what mistake it looks like.
 
-*Where.* The operations that a function records are taken one by one, each at the inputs that it had, and its `backward`
-is compared with finite differences of its own `forward`. If all are right, what is lost is lost between them: the graph
-was cut.
-
-*What.* A mistake has a look. A forgotten sign gives minus the right gradient; a kernel that was not turned gives the
-gradient that a turned kernel would have; a sum over the batch that was left out gives the gradient of one image alone.
-Each look is a test below, tried on the numbers and, where they do not tell, by an experiment with the operation.
+The operations that a function records are taken one by one, each at the inputs that it had, and its `backward` is
+compared with finite differences of its own `forward`. If all are right, what is lost is lost between them: the graph
+was cut, or a tensor was changed behind its back. What a mistake looks like is in looks.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import reached
-from minigrad.differences import Floats, Weighed
-from minigrad.function import Function, Tape, enable_grad, watched_by
+from minigrad.autograd import grad, reached
+from minigrad.differences import Floats, Tolerance, Weighed, constant, fresh
+from minigrad.dtypes import float64
+from minigrad.function import Function, Tape, enable_grad, no_grad, watched_by
+from minigrad.looks import LOOKS, Suspect, look
 from minigrad.tensor import Tensor
 
 _MOST = 3000  # elements of the inputs of an operation that is looked into
-_FURTHEST = 3  # places by which a gradient may be shifted, and the widest border
+_CORNERS = 20  # elements of which it is asked whether they lie at a corner
+
+PATTERNS = {  # in the order in which they are tried
+    "not finite": "there is no derivative there",
+    "not the same twice": "the function is another in each call",
+    "corner": "there is a corner, and each side has a derivative of its own",
+    "constant": "the result does not change with the input",
+    "cut": "the graph does not lead to the input",
+    "shape": "the gradient has not the shape of its input",
+    "in place": "a backward or a forward writes into what it was given",
+    **LOOKS,
+    "hook": "a hook changes the gradient",
+    "lost use": "one of several uses of a tensor is not in the graph",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,103 +55,62 @@ class Diagnosis:
         return self.text
 
 
-PATTERNS = {  # in the order in which they are tried
-    "not finite": "the function has no derivative there",
-    "cut": "the graph does not lead to the input",
-    "hook": "a hook changes the gradient",
-    "lost use": "one of several uses of a tensor is not in the graph",
-    "shape": "a sum over broadcast axes is missing",
-    "zero": "backward gives nothing",
-    "sign": "the wrong sign",
-    "factor": "a constant factor",
-    "not rotated": "the kernel is not rotated",
-    "rotated": "the gradient itself is rotated",
-    "transposed": "a matrix is transposed",
-    "missing sum": "only one place of an axis counts",
-    "shifted": "everything is in its neighbour's place",
-    "border": "only the border is wrong",
-    "stride": "right or wrong in every s-th place",
-    "unknown": "none of these",
-}
-
-
-@dataclass(frozen=True)
-class _Suspect:
-    """One input of one function: the gradient that was found there, and what it should be."""
-
-    weighed: Weighed
-    tensors: Sequence[Tensor]
-    position: int
-    found: Floats
-    expected: Floats
-    accepts: Callable[[Floats, Floats], bool]
-
-    def looks_like(self, gradient: Floats) -> bool:
-        return self.found.shape == gradient.shape and self.accepts(self.found, gradient)
-
-    def with_other(self, other: int, change: Callable[[Floats], Floats]) -> Floats:
-        """The right gradient, if input `other` were changed."""
-        original = self.tensors[other]
-        changed = np.ascontiguousarray(change(original.numpy(force=True)))
-        tensors = list(self.tensors)
-        tensors[other] = original._constant(original.device.from_numpy(changed)).requires_grad_(original.requires_grad)
-        return self.weighed.numeric(tensors, self.position)
-
-    def of_part(self, axis: int, index: int) -> Floats | None:
-        """The right gradient, if of all outputs only those at `index` along `axis` counted."""
-        weights = []
-        for weight in self.weighed.weights:
-            mask = np.zeros(weight.shape)
-            if axis < mask.ndim:
-                mask[(slice(None),) * axis + (index,)] = 1
-            weights.append(weight * weight._constant(weight.device.from_numpy(mask)))
-        return self.weighed.numeric(self.tensors, self.position, weights)
+Call = tuple[Function, list[Tensor]]  # an operation, and copies of what it was called on
 
 
 def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: int, found: Floats | None,
-             expected: Floats, eps: float, accepts: Callable[[Floats, Floats], bool]) -> Diagnosis:
+             expected: Floats, eps: float, tolerance: Tolerance) -> Diagnosis:
     """What is wrong with the gradient `found` of input `position` of `function`, which should be `expected`."""
-    nothing = np.zeros(expected.shape)
-    weighed = Weighed(function, tensors, eps)
-    calls, uses = _recorded(weighed, tensors, position)
-    name = f"inputs[{position}]"
-    if not np.isfinite(expected).all():
-        text = (f"the derivative for {name} is not finite here, by finite differences either. Take inputs away from "
-                "where the function has none.")
-        return Diagnosis("not finite", text, "", position, nothing if found is None else found, expected)
-    if uses == 0:
-        text = (f"the graph is cut: no recorded operation uses {name}, though the result depends on it. It went "
-                "through .detach(), .data, .numpy(), .item() or no_grad(), or into a new tensor made of its numbers. "
-                "Use the tensor itself.")
-        return Diagnosis("cut", text, "", position, nothing, expected)
-    for diagnosis in _of_operations(calls, eps, accepts):
+    weighed, name = Weighed(function, tensors, eps), f"inputs[{position}]"
+    gradient = np.zeros(expected.shape) if found is None else found
+
+    def verdict(pattern: str, text: str) -> Diagnosis:
+        return Diagnosis(pattern, text, "", position, gradient, expected)
+
+    calls, uses, outputs = _recorded(weighed, tensors, position)
+    for diagnosis in _wrong_shapes(calls):
         return diagnosis
-    gradient = nothing if found is None else found
-    if any([call.hooks for call, _ in calls]):
-        text = f"a hook changes the gradient of {name} on its way. Every backward itself is right."
-        return Diagnosis("hook", text, "", position, gradient, expected)
-    small = all([sum([tensor.numel() for tensor in inputs]) <= _MOST for _, inputs in calls])
-    if small and all([_is_examinable(call) for call, _ in calls]):
-        text = (f"one use of {name} is lost: every backward on the way is right, but the graph has only {uses} of its "
-                "uses. Another goes through .detach(), .data, .numpy(), .item() or no_grad(), there or further on.")
-        return Diagnosis("lost use", text, "", position, gradient, expected)
-    suspect = _Suspect(weighed, tensors, position, gradient, expected, accepts)
-    pattern, look = _look(suspect)
-    return Diagnosis(pattern, f"the gradient of {name}: {look}", "", position, gradient, expected)
+    if not np.isfinite(expected).all():
+        return verdict("not finite", f"finite differences for {name} are not finite here. Take inputs away from where "
+                       "the function has no value or no derivative.")
+    if not _is_same_twice(weighed, tensors):
+        return verdict("not the same twice", "two calls with the same inputs give different results: random numbers "
+                       "or a state that changes. Nothing can be said of its gradient. Seed it inside the function.")
+    for diagnosis in _of_operations(calls, eps, tolerance):
+        return diagnosis
+    if _at_corners(weighed, tensors, position, gradient, expected, tolerance):
+        return verdict("corner", f"{name} lies at a corner of the function, as 0 is one of relu: from the left it has "
+                       "another derivative than from the right, and what lies between is a gradient. Move it a little.")
+    if uses == 0 and not expected.any():
+        return verdict("constant", f"the result does not change with {name}, or only in steps, as that of sign, argmax "
+                       "or a comparison does: there is no gradient to be had.")
+    if uses == 0:
+        return verdict("cut", f"the graph is cut: no recorded operation uses {name}, though the result depends on it. "
+                       "It went through .detach(), .data, .numpy(), .item() or no_grad(), or into a new tensor made of "
+                       "its numbers. Use the tensor itself.")
+    if _hooks_change(outputs, weighed):
+        return verdict("hook", f"a hook changes the gradient of {name} on its way. Every backward itself is right.")
+    if all([_is_examinable(*call) for call in calls]):
+        return verdict("lost use", "every backward on the way is right, so something is missing in the graph. It has "
+                       f"{uses} {'use' if uses == 1 else 'uses'} of {name}: another may go through .detach(), .data, "
+                       ".numpy(), .item() or no_grad(), there or further on; or a tensor was written behind its back.")
+    pattern, text = look(Suspect(weighed, tensors, position, gradient, expected, tolerance))
+    return verdict(pattern, f"the gradient of {name}: {text}")
 
 
-def examined(function: Callable[..., Any], tensors: Sequence[Tensor], eps: float,
-             accepts: Callable[[Floats, Floats], bool]) -> tuple[list[str], list[Diagnosis]]:
+def examined(function: Callable[..., Any], tensors: Sequence[Tensor], eps: float, tolerance: Tolerance
+             ) -> tuple[list[str], list[Diagnosis]]:
     """The operations that `function` records, by name, oldest first; and what is wrong with any by itself."""
-    calls, _ = _recorded(Weighed(function, tensors, eps), tensors, 0)
-    return [type(call).__name__ for call, _ in calls], list(_of_operations(calls, eps, accepts))
+    calls, _, _ = _recorded(Weighed(function, tensors, eps), tensors, 0)
+    wrong = [*_wrong_shapes(calls), *_of_operations(calls, eps, tolerance)]
+    return [type(call).__name__ for call, _ in calls], wrong
 
 
 class _Witness(Tape):
     """Keeps what every operation was called on."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Function, list[Tensor]]] = []
+        self.calls: list[Call] = []
 
     def made(self, function: Function, inputs: tuple[Tensor, ...], result: Tensor) -> None:
         edges = function.edges
@@ -150,214 +118,149 @@ class _Witness(Tape):
         self.calls.append((function, copies))
 
 
-def _recorded(weighed: Weighed, tensors: Sequence[Tensor], position: int
-              ) -> tuple[list[tuple[Function, list[Tensor]]], int]:
-    """The operations that lead to the outputs, oldest first, with their inputs; how often one uses input `position`."""
-    leaves = [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in tensors]
-    witness = _Witness()
+def _recorded(weighed: Weighed, tensors: Sequence[Tensor], position: int) -> tuple[list[Call], int, list[Tensor]]:
+    """The operations that lead to the outputs, oldest first; how often one uses input `position`; the outputs."""
+    leaves, witness = fresh(tensors), _Witness()
     with enable_grad(), watched_by(witness):
         outputs = weighed.outputs(leaves)
     leading = set(reached(outputs))
     calls = [(function, inputs) for function, inputs in witness.calls if function in leading]
-    return calls, sum([edge is leaves[position] for function in leading for edge in function.edges])
+    return calls, sum([edge is leaves[position] for function in leading for edge in function.edges]), outputs
 
 
-def _of_operations(calls: Sequence[tuple[Function, list[Tensor]]], eps: float,
-                   accepts: Callable[[Floats, Floats], bool]) -> Iterator[Diagnosis]:
-    for call, inputs in calls:
-        yield from _examined(call, inputs, eps, accepts)
+def _is_examinable(function: Function, inputs: list[Tensor]) -> bool:
+    """Whether it has a forward of its own, and numbers that finite differences can tell apart, and not too many."""
+    own = function.primitive is not None or type(function).forward is not Function.forward
+    return own and all([tensor.dtype == float64 for tensor in inputs]) and sum([it.numel() for it in inputs]) <= _MOST
 
 
-def _is_examinable(function: Function) -> bool:
-    """Whether it has a forward of its own, and its numbers are those that finite differences need."""
-    return function.primitive is not None or type(function).forward is not Function.forward
+def _of_operations(calls: Sequence[Call], eps: float, tolerance: Tolerance) -> Iterator[Diagnosis]:
+    for function, inputs in calls:
+        if _is_examinable(function, inputs):
+            yield from _examined(function, inputs, eps, tolerance)
 
 
-def _examined(function: Function, inputs: list[Tensor], eps: float, accepts: Callable[[Floats, Floats], bool]
-              ) -> Iterator[Diagnosis]:
+def _examined(function: Function, inputs: list[Tensor], eps: float, tolerance: Tolerance) -> Iterator[Diagnosis]:
     """What is wrong with the backward of one operation, if anything is."""
-    if not _is_examinable(function) or sum([tensor.numel() for tensor in inputs]) > _MOST:
+    weighed, name = Weighed(lambda *arguments: function.again()(*arguments), inputs, eps), type(function).__name__
+    if weighed.outputs(fresh(inputs))[0].dtype != float64 or not _is_same_twice(weighed, inputs):
         return
-    name = type(function).__name__
-    for k, shape in _wrong_shapes(function, inputs):
-        text = (f"{name}.backward returns a gradient of shape {shape} for its input {k} of shape {inputs[k].shape}. A "
-                "gradient has the shape of what it belongs to: what was broadcast, and so used in several places, gets "
-                "the sum over these. Sum over the axes that were repeated.")
-        nothing = np.zeros(inputs[k].shape)
-        yield Diagnosis("shape", text, name, k, nothing, nothing, type(function).backward)
+    backward = type(function).backward
+    if writes := _writes(function, inputs):
+        nothing = np.zeros(inputs[0].shape)
+        yield Diagnosis("in place", f"{name}.{writes}", name, 0, nothing, nothing, backward)
         return
     positions = [k for k, tensor in enumerate(inputs) if tensor.requires_grad]
-    weighed = Weighed(lambda *arguments: function.again()(*arguments), inputs, eps)
     for k, found in zip(positions, weighed.analytic(inputs, positions) or [None] * len(positions), strict=True):
-        expected = weighed.numeric(inputs, k)
+        expected, rounding = weighed.measured(inputs, k)
         gradient = np.zeros(expected.shape) if found is None else found
-        if not accepts(gradient, expected) and not _is_kink(weighed, inputs, k, accepts):
-            pattern, look = _look(_Suspect(weighed, inputs, k, gradient, expected, accepts))
-            text = f"{name}.backward, for its input {k}: {look}"
-            yield Diagnosis(pattern, text, name, k, gradient, expected, type(function).backward)
+        if not tolerance.accepts(gradient, expected, rounding) and np.isfinite(expected).all() and not _at_corners(
+                weighed, inputs, k, gradient, expected, tolerance, rounding):
+            pattern, text = look(Suspect(weighed, inputs, k, gradient, expected, tolerance))
+            text = f"{name}.backward, for its input {k}: {text}"
+            yield Diagnosis(pattern, text, name, k, gradient, expected, backward)
 
 
-def _wrong_shapes(function: Function, inputs: list[Tensor]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    leaves = [tensor.detach().clone().requires_grad_(tensor.requires_grad) for tensor in inputs]
-    with enable_grad():
-        result = function.again()(*leaves)
-    again = result.creator
-    assert again is not None
-    dy = result.detach().new_ones(result.shape)
-    dxs = again.differentiate(dy, tuple([edge is not None for edge in again.edges]))
-    for k, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
-        if k < len(inputs) and isinstance(dx, Tensor) and inputs[k].requires_grad and dx.shape != inputs[k].shape:
-            yield k, dx.shape
+def _is_same_twice(weighed: Weighed, tensors: Sequence[Tensor]) -> bool:
+    first, second = [[output.numpy(force=True) for output in weighed.outputs(fresh(tensors))] for _ in range(2)]
+    return all([np.array_equal(one, other, equal_nan=one.dtype.kind == "f") for one, other in
+                zip(first, second, strict=True)])
 
 
-def _is_kink(weighed: Weighed, inputs: list[Tensor], position: int, accepts: Callable[[Floats, Floats], bool]) -> bool:
-    """Whether the disagreement is gone a little to the side, as beside the corner of a relu."""
-    generator = np.random.default_rng(1)
-    beside = []
-    for tensor in inputs:
-        array = tensor.numpy(force=True)
-        moved = np.asarray(array + generator.uniform(1e-3, 2e-3, array.shape))
-        beside.append(tensor._constant(tensor.device.from_numpy(moved)).requires_grad_(tensor.requires_grad))
-    (found,) = weighed.analytic(beside, [position]) or [None]
-    expected = weighed.numeric(beside, position)
-    return accepts(np.zeros(expected.shape) if found is None else found, expected)
+def _at_corners(weighed: Weighed, tensors: Sequence[Tensor], position: int, found: Floats, expected: Floats,
+                tolerance: Tolerance, rounding: Floats | float = 0.0) -> bool:
+    """Whether every element that disagrees lies at a corner, and has a gradient between those of the two sides."""
+    places = list(zip(*np.nonzero(np.atleast_1d(tolerance.wrong(found, expected, rounding))), strict=True))
+    if not 0 < len(places) <= _CORNERS:
+        return False
+    for place in places:
+        at = tuple(map(int, place))[: found.ndim]
+        left, right = weighed.sides(tensors, position, at)
+        low, high = sorted((left, right))
+        margin = 1e-3 * max(1e-2, abs(low), abs(high))
+        if high - low < margin or not low - margin <= found[at] <= high + margin:
+            return False
+    return True
 
 
-# --- looks ------------------------------------------------------------------------------------------------
-
-
-def _look(it: _Suspect) -> tuple[str, str]:
-    """The first pattern that fits, and what to say of it."""
-    for look in (_zero, _sign, _factor, _not_rotated, _rotated, _transposed, _missing_sum, _shifted, _border, _stride):
-        for pattern, text in look(it):
-            return pattern, text
-    return "unknown", "it fits no pattern that is known; compare the numbers with the equation, element by element."
-
-
-def _zero(it: _Suspect) -> Iterator[tuple[str, str]]:
-    if not it.found.any():
-        yield "zero", "it gives nothing where there should be something. Does it return None, or zeros, for this input?"
-
-
-def _sign(it: _Suspect) -> Iterator[tuple[str, str]]:
-    if it.looks_like(-it.expected):
-        yield "sign", "the sign is wrong in every element. Is there a minus that the derivative has, or has not?"
-
-
-def _factor(it: _Suspect) -> Iterator[tuple[str, str]]:
-    squares = float((it.expected**2).sum())
-    factor = float((it.found * it.expected).sum()) / squares if squares else 0.0
-    if not factor or not it.looks_like(factor * it.expected):
-        return
-    sizes = {size for weight in it.weighed.weights for size in (*weight.shape, weight.numel())}
-    sizes |= {size for tensor in it.tensors for size in (*tensor.shape, tensor.numel())}
-    if abs(factor - 2) < 1e-3:
-        meaning = "It counts twice what is there once."
-    elif abs(factor - 0.5) < 1e-3:
-        meaning = "Has one of two equal uses been left out, or the 2 of a square?"
-    elif any([size > 1 and abs(factor * size - 1) < 1e-3 for size in sizes]):
-        meaning = f"That is 1/{round(1 / factor)}: is it a mean where a sum belongs?"
-    elif any([size > 1 and abs(factor - size) < 1e-3 * size for size in sizes]):
-        meaning = f"That is {round(factor)}, the size of an axis: is it a sum where a mean belongs?"
-    elif np.unique(np.round(it.expected, 9)).size < 3:
-        return  # of one or two numbers each is a multiple of any other
-    else:
-        meaning = "Is there a constant of the forward pass that the backward has forgotten?"
-    yield "factor", f"it is {factor:.6g} times what it should be, in every element. {meaning}"
-
-
-def _not_rotated(it: _Suspect) -> Iterator[tuple[str, str]]:
-    for other in _others(it):
-        if prod(it.tensors[other].shape[-2:]) > 1 and it.looks_like(it.with_other(other, _turned)):
-            yield "not rotated", (
-                f"it is what input {other} would give if it were rotated by 180 degrees. In the gradient of a "
-                "correlation the kernel lies turned: what a tap further down met, a window further up has met. Flip it "
-                "along both axes.")
-
-
-def _rotated(it: _Suspect) -> Iterator[tuple[str, str]]:
-    if it.expected.ndim >= 2 and it.looks_like(_turned(it.expected)):
-        yield "rotated", "it is rotated by 180 degrees. The gradient of a kernel lies as the kernel: flip nothing."
-
-
-def _transposed(it: _Suspect) -> Iterator[tuple[str, str]]:
-    if it.expected.ndim >= 2 and it.looks_like(np.swapaxes(it.expected, -1, -2)):
-        yield "transposed", "it is transposed. Take the factors in the other order, each transposed."
-    for other in _others(it):
-        shape = it.tensors[other].shape
-        if shape[-1] == shape[-2] > 1 and it.looks_like(it.with_other(other, lambda array: np.swapaxes(array, -1, -2))):
-            yield "transposed", f"it uses input {other} as it is, where its transpose belongs: if y = x w, dx = dy w^T."
-
-
-def _missing_sum(it: _Suspect) -> Iterator[tuple[str, str]]:
-    for axis in range(max([weight.ndim for weight in it.weighed.weights])):
-        size = max([weight.shape[axis] for weight in it.weighed.weights if axis < weight.ndim])
-        for index, which in ((0, "first"), (size - 1, "last")):
-            part = it.of_part(axis, index) if size > 1 else None
-            if part is not None and it.looks_like(part):
-                yield "missing sum", (
-                    f"only the {which} of the {size} places along axis {axis} of the result counts"
-                    f"{' (is that the batch?)' if axis == 0 else ''}. What was used in several places gets the sum "
-                    "over them all.")
-
-
-def _shifted(it: _Suspect) -> Iterator[tuple[str, str]]:
-    if it.expected.ndim < 2:
-        return
-    steps = range(-_FURTHEST, _FURTHEST + 1)
-    for down, across in sorted(product(steps, steps), key=lambda step: abs(step[0]) + abs(step[1])):
-        if (down, across) == (0, 0):
+def _wrong_shapes(calls: Sequence[Call]) -> Iterator[Diagnosis]:
+    """The first gradient that has not the shape of what it belongs to."""
+    for function, inputs in calls:
+        if not any([tensor.requires_grad for tensor in inputs]) or (type(function).forward is Function.forward and \
+                function.primitive is None):
             continue
-        here, there = _overlap(it.found, down, across), _overlap(it.expected, -down, -across)
-        if np.count_nonzero(there) >= 4 and np.unique(np.round(there, 9)).size >= 3 and it.accepts(here, there):
-            ways = [(abs(steps), way) for steps, way in ((down, "down"), (across, "to the right")) if steps > 0]
-            ways += [(abs(steps), way) for steps, way in ((down, "up"), (across, "to the left")) if steps < 0]
-            far = " and ".join([f"{steps} {way}" for steps, way in ways])
-            yield "shifted", f"every element is {far} of its place. Has the padding been taken off the index?"
-
-
-def _border(it: _Suspect) -> Iterator[tuple[str, str]]:
-    wrong = _wrong(it)
-    if it.expected.ndim < 2:
-        return
-    for width in range(1, _FURTHEST + 1):
-        inside = wrong[..., width:-width, width:-width]
-        if inside.size and not inside.any():
-            yield "border", (f"only the border is wrong, {width} wide; the inside is right. There windows reach over "
-                             "the edge: look at the padding.")
-            return
-
-
-def _stride(it: _Suspect) -> Iterator[tuple[str, str]]:
-    wrong = _wrong(it)
-    for axis in range(max(0, wrong.ndim - 2), wrong.ndim):
-        along = wrong.any(axis=tuple([other for other in range(wrong.ndim) if other != axis]))
-        for step, ends in product((2, 3, 4), range(_FURTHEST)):  # at the ends fewer windows meet
-            phases = [along[ends : len(along) - ends][(phase - ends) % step :: step] for phase in range(step)]
-            pure = all([len(phase) >= 2 and (phase.all() or not phase.any()) for phase in phases])
-            right = [str(number) for number, phase in enumerate(phases) if not phase.any()]
-            if pure and 0 < len(right) < step:
-                yield "stride", (
-                    f"along axis {axis} it is right only where the index leaves {', '.join(right)} when divided by "
-                    f"{step}. With a stride of {step} the other places are met by other taps of the kernel, or more.")
+        with enable_grad():
+            result = function.again()(*fresh(inputs))
+        again = result.creator
+        assert again is not None
+        with no_grad():
+            dxs = again.differentiate(result.detach().new_ones(result.shape),
+                                      tuple([edge is not None for edge in again.edges]))
+        shapes = [tensor.shape for tensor in inputs]
+        for k, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
+            if k < len(inputs) and isinstance(dx, Tensor) and inputs[k].requires_grad and dx.shape != shapes[k]:
+                nothing, name = np.zeros(shapes[k]), type(function).__name__
+                text = (f"{name}.backward returns a gradient of shape {dx.shape} for input {k} of shape {shapes[k]}. "
+                        f"A gradient has the shape of what it belongs to. {_why(dx.shape, shapes, k)}")
+                yield Diagnosis("shape", text, name, k, nothing, nothing, type(function).backward)
                 return
 
 
-def _others(it: _Suspect) -> list[int]:
-    """The other inputs that are matrices at least."""
-    return [k for k, tensor in enumerate(it.tensors) if k != it.position and tensor.ndim >= 2]
+def _why(found: tuple[int, ...], shapes: list[tuple[int, ...]], k: int) -> str:
+    wanted = shapes[k]
+    padded = (1,) * (len(found) - len(wanted)) + wanted
+    if len(padded) == len(found) and all([size in (1, whole) for size, whole in zip(padded, found, strict=True)]):
+        return ("What was broadcast, and so used in several places, gets the sum over these: sum over the axes that "
+                "were repeated.")
+    if found in shapes[:k] + shapes[k + 1 :]:
+        return "It is that of another input: are the gradients in the order of the inputs?"
+    if found == wanted[::-1]:
+        return "It is the other way round: is a transpose missing, or one too many?"
+    if len(found) == len(wanted) == 4:
+        return "Of images: has the padding been cut off, and the stride been spread out?"
+    return ""
 
 
-def _wrong(it: _Suspect) -> Any:
-    return np.array([not it.accepts(found, expected) for found, expected in
-                     zip(it.found.reshape(-1, 1), it.expected.reshape(-1, 1), strict=True)]).reshape(it.expected.shape)
+def _writes(function: Function, inputs: list[Tensor]) -> str:
+    """What a forward or a backward of somebody's own writes into, which belongs to others."""
+    if type(function).__module__.startswith("minigrad."):
+        return ""  # some of ours do, where nobody else reads it
+    leaves = fresh(inputs)
+    with enable_grad():
+        result = function.again()(*leaves)
+    if any([not np.array_equal(leaf.numpy(force=True), tensor.numpy(force=True), equal_nan=True) for leaf, tensor in
+            zip(leaves, inputs, strict=True)]):
+        return "forward writes into its input, which others may read: work on a copy."
+    dy = constant(result, np.full(result.shape, 2.0))
+    again = result.creator
+    assert again is not None
+    with no_grad():
+        again.differentiate(dy, tuple([edge is not None for edge in again.edges]))
+    if (dy.numpy(force=True) != 2).any():
+        return "backward writes into dy, which others get as well: make a new tensor."
+    return ""
 
 
-def _turned(array: Floats) -> Floats:
-    return array[..., ::-1, ::-1]
+def _hooks_change(outputs: list[Tensor], weighed: Weighed) -> bool:
+    """Whether any hook on the way returns another gradient than it was given."""
+    changed = []
 
+    def spied(hook: Callable[[Tensor], Tensor | None]) -> Callable[[Tensor], Tensor | None]:
+        def spy(gradient: Tensor) -> Tensor | None:
+            before = gradient.numpy(force=True).copy()
+            after = hook(gradient)
+            changed.append(after is not None and not np.array_equal(after.numpy(force=True), before, equal_nan=True))
+            return after
 
-def _overlap(array: Floats, down: int, across: int) -> Floats:
-    """The part of `array` that is still there when it has been shifted."""
-    rows = slice(max(0, down), array.shape[-2] + min(0, down))
-    return array[..., rows, max(0, across) : array.shape[-1] + min(0, across)]
+        return spy
+
+    functions = reached(outputs)
+    nodes = {node for function in functions for node in (function, *function.edges) if node is not None}
+    for node in nodes:
+        if node.hooks:
+            node.hooks.update({key: spied(hook) for key, hook in node.hooks.items()})
+    leaves = [node for node in nodes if isinstance(node, Tensor)]
+    ends = [output for output in outputs if output.requires_grad]
+    seeds = [constant(output, np.ones(output.shape, output.dtype)) for output in ends]
+    grad(ends, leaves, seeds, allow_unused=True)
+    return any(changed)

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from minigrad import autograd
 from minigrad.diagnosis import Diagnosis, diagnose
-from minigrad.differences import Floats, Weighed
+from minigrad.differences import Floats, Tolerance, Weighed, constant, fresh
 from minigrad.dtypes import float64
+from minigrad.function import enable_grad
 from minigrad.tensor import Tensor
 
 
@@ -28,33 +28,27 @@ def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *
               rtol: float = 1e-3, raise_exception: bool = True) -> bool:
     """Whether the gradients of `function(*inputs)` agree with central differences.
 
-    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|.
+    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|, and
+    what the rounding of a difference may add. `eps` is by how much elements are moved, relative to those above 1.
     They must be float64: in float32 the difference of two rounded numbers says little. `function` may return one
     tensor or several. Raises GradcheckError with the input, the index, both numbers and a diagnosis: whose backward is
     wrong, and what mistake it looks like. With raise_exception=False returns False instead.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    checked = _checked_positions("gradcheck", tensors)
-    weighed = Weighed(function, tensors, eps)
-
-    def is_right(found: Floats, expected: Floats) -> npt.NDArray[np.bool_]:
-        with np.errstate(invalid="ignore"):  # infinity less infinity: neither is a gradient
-            return np.abs(found - expected) <= atol + rtol * np.abs(expected)
-
-    def accepts(found: Floats, expected: Floats) -> bool:
-        return bool(is_right(found, expected).all())
+    checked = _checked_positions("gradcheck", tensors, eps)
+    weighed, tolerance = Weighed(function, tensors, eps), Tolerance(atol, rtol)
 
     def failed(message: str, position: int, found: Floats | None, expected: Floats) -> bool:
         if not raise_exception:
             return False
-        diagnosis = diagnose(function, tensors, position, found, expected, eps, accepts)
+        diagnosis = diagnose(function, tensors, position, found, expected, eps, tolerance)
         raise GradcheckError(f"{message}\nDiagnosis: {diagnosis}", diagnosis)
 
     try:
         analytic = weighed.analytic(tensors, checked)
     except RuntimeError as error:  # a gradient of the wrong shape has a diagnosis, too
         position = checked[0]
-        diagnosis = diagnose(function, tensors, position, None, weighed.numeric(tensors, position), eps, accepts)
+        diagnosis = diagnose(function, tensors, position, None, weighed.numeric(tensors, position), eps, tolerance)
         if diagnosis.pattern != "shape":
             raise
         if not raise_exception:
@@ -62,11 +56,13 @@ def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *
         raise GradcheckError(f"gradcheck: {error}\nDiagnosis: {diagnosis}", diagnosis) from error
     if analytic is None:
         message = "gradcheck: no output of the function depends on an input that requires grad."
-        return failed(message, checked[0], None, weighed.numeric(tensors, checked[0]))
+        numeric = {position: weighed.numeric(tensors, position) for position in checked}
+        position = next((position for position in checked if numeric[position].any()), checked[0])
+        return failed(message, position, None, numeric[position])
     for position, gradient in zip(checked, analytic, strict=True):
-        expected = weighed.numeric(tensors, position)
+        expected, rounding = weighed.measured(tensors, position)
         found = np.zeros(expected.shape) if gradient is None else gradient
-        wrong = ~is_right(found, expected)
+        wrong = tolerance.wrong(found, expected, rounding)
         if wrong.any():
             at = np.unravel_index(int(np.argmax(wrong)), found.shape)
             where = f"[{', '.join(map(str, at))}]" if at else "its element"
@@ -86,22 +82,31 @@ def gradgradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor
     That function's inputs are those of `function` and the gradients of its outputs, which start at fixed random values.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    checked = _checked_positions("gradgradcheck", tensors)
+    checked = _checked_positions("gradgradcheck", tensors, eps)
     weighed = Weighed(function, tensors)
-    seeds = [weight.requires_grad_() for weight in weighed.weights]
+    outputs = zip(weighed.outputs(fresh(tensors)), weighed.weights, strict=True)
+    seeds = [constant(output, weight).requires_grad_() for output, weight in outputs]
 
     def gradients(*arguments: Tensor) -> list[Tensor]:
         points, grad_outputs = arguments[: len(tensors)], arguments[len(tensors) :]
-        outputs = weighed.outputs(points)
+        with enable_grad():
+            outputs = weighed.outputs(points)
         pairs = [(output, seed) for output, seed in zip(outputs, grad_outputs, strict=True) if output.requires_grad]
         ends, wanted = [output for output, _ in pairs], [points[position] for position in checked]
-        found = autograd.grad(ends, wanted, [seed for _, seed in pairs], create_graph=True, allow_unused=True)
+        seeded = [seed for _, seed in pairs]
+        found = autograd.grad(ends, wanted, seeded, create_graph=True, allow_unused=True)
         return [gradient for gradient in found if gradient is not None]
 
     return gradcheck(gradients, [*tensors, *seeds], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
 
 
-def _checked_positions(name: str, tensors: Sequence[Tensor]) -> list[int]:
+def _checked_positions(name: str, tensors: Sequence[Any], eps: float) -> list[int]:
+    if not eps > 0:
+        raise ValueError(f"{name}: eps={eps} must be positive: by so much elements are moved.")
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: inputs[{position}] is {type(tensor).__name__}, no tensor; let the function have "
+                            "it from elsewhere, or make a tensor of it.")
     positions = [position for position, tensor in enumerate(tensors) if tensor.requires_grad]
     if not positions:
         raise ValueError(f"{name}: no input requires grad, so there is nothing to check; create one with "

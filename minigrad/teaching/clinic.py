@@ -9,9 +9,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from minigrad.diagnosis import PATTERNS, Diagnosis, examined
+from minigrad.differences import Tolerance
 from minigrad.gradcheck import GradcheckError, gradcheck
 from minigrad.teaching.page import Page
 from minigrad.tensor import Tensor
@@ -57,11 +56,7 @@ class Examination(Page):
         self.complaint = "" if error is None else str(error).partition("\nDiagnosis: ")[0]
         self.diagnosis: Diagnosis | None = None if error is None else error.diagnosis
 
-        def accepts(found: Any, expected: Any) -> bool:
-            with np.errstate(invalid="ignore"):
-                return bool((np.abs(found - expected) <= atol + rtol * np.abs(expected)).all())
-
-        self.operations, wrong = examined(function, tensors, eps, accepts)
+        self.operations, wrong = examined(function, tensors, eps, Tolerance(atol, rtol))
         self.wrong = sorted({diagnosis.operation for diagnosis in wrong})
         self.source = _source(function, self.diagnosis)
 
