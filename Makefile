@@ -8,7 +8,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml setup.py $(wildcard minigrad_ext/*.pyx minigrad_ext/*.pxd minigrad_ext/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo examples test oracle browser bench lint docs sanitize wheel clean
+.PHONY: help demo examples test oracle browser bench lint docs tutorial sanitize wheel clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ docs: $(VENV)/extra-docs  ## write the API reference, and run and write the tuto
 	$(PY) tools/check_docs.py build/docs
 	$(PY) tools/build_tutorial.py build/docs/tutorial
 	@echo "Open build/docs/index.html, and build/docs/tutorial/1_one_multiplication.html"
+
+tutorial: $(VENV)/extra-tutorial  ## open the chapters in Jupyter, to read, to change and to answer
+	cd docs/tutorial && ../../$(VENV)/bin/jupyter lab
 
 sanitize: $(VENV)/extra-test  ## run the kernel tests under AddressSanitizer and UBSan (Linux, gcc)
 	PYTHON=$(PY) tools/sanitize.sh

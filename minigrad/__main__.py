@@ -107,10 +107,10 @@ def lab(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """one convolution on every rung, from plain Python to the fastest, and the sources side by side"""
     shapes = None
-    if options.x or options.w:
+    parameters = {name: getattr(options, name) for name in ("stride", "padding", "dilation", "groups")}
+    if options.x or options.w or parameters != {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}:
         if not (options.x and options.w):
-            options.refuse("--x and --w go together: --x 1,64,56,56 --w 64,64,3,3")
-        parameters = {name: getattr(options, name) for name in ("stride", "padding", "dilation", "groups")}
+            options.refuse("--x and --w go together, and the others with them: --x 1,64,56,56 --w 64,64,3,3")
         shapes = [(options.x, options.w, parameters)]
     return _shown(minigrad.compare("conv2d", shapes, seconds=options.seconds), options)
 
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         return int(options.run(options))
-    except (OSError, ValueError) as error:  # which say what was wrong with an argument
+    except (ImportError, OSError, TypeError, ValueError) as error:  # which say what was wrong with an argument
         options.refuse(str(error))
         return 2
 

@@ -110,6 +110,9 @@ def test_open(monkeypatch: pytest.MonkeyPatch) -> None:
         (["explain", "--image", "70x70"], "too large for a page"),
         (["replay", "--depth", "-1"], "depth=-1"),
         (["compare", "--x", "1,1,8,8"], "--x and --w go together"),
+        (["compare", "--stride", "2"], "--x and --w go together"),
+        (["clinic", "floats.py"], "float32"),
+        (["clinic", "."], "."),
         (["compare", "--x", "1,1,8", "--w", "1,1,2,2"], "needs shapes of four numbers"),
         (["clinic", "nowhere.py"], "nowhere.py"),
         (["clinic", "empty.py"], "must define operation(*inputs) and inputs()"),
@@ -119,6 +122,8 @@ def test_open(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_nonsense_is_refused(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.py").touch()
+    floats = "import minigrad\noperation = minigrad.exp\ninputs = lambda: [minigrad.ones(2, requires_grad=True)]\n"
+    Path("floats.py").write_text(floats)
     Path("file").touch()
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

@@ -33,8 +33,17 @@ FRAME = """\
 <main>
 <nav>{links}</nav>
 {body}
+<p class="soft">This page shows what the notebook <code>docs/tutorial/{name}.ipynb</code> computed. To change it, and to
+answer the exercises, open it in Jupyter: <code>make tutorial</code>.</p>
 <nav>{links}</nav>
 </main>
+<script>
+// Pages in frames say how high they are.
+addEventListener("message", (event) => {{
+  const frame = [...document.querySelectorAll("iframe")].find((each) => each.contentWindow === event.source);
+  if (frame && event.data.minigrad) frame.style.height = `${{event.data.minigrad}}px`;
+}});
+</script>
 </body>
 </html>
 """
@@ -44,15 +53,15 @@ main { max-width: 60rem; }
 nav { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; font-size: 0.9rem; margin: 0.5rem 0 1.5rem; }
 nav b { font-weight: 700; }
 a { color: var(--accent); }
-.anchor-link, .jp-InputPrompt, .jp-OutputPrompt, .prompt { display: none; }
-.highlight pre, .jp-OutputArea-output pre, p + pre, pre { font-size: 0.85rem; }
-.highlight pre { background: var(--card); border: 1px solid var(--line); }
+.anchor-link, .prompt { display: none; }
+.highlight pre { background: var(--card); border: 1px solid var(--line); white-space: pre; }
+pre { font-size: 0.85rem; }
 .highlight .k, .highlight .kn, .highlight .kc, .highlight .ow { color: var(--accent); font-weight: 600; }
 .highlight .s1, .highlight .s2, .highlight .mi, .highlight .mf { color: var(--string); }
 .highlight .c1 { color: var(--soft); font-style: italic; }
-.jp-OutputArea-output { margin: 0.3rem 0 1rem; overflow-x: auto; }
-.jp-OutputArea-output pre { background: none; padding: 0 0.6rem; color: var(--soft); }
-.jp-OutputArea-output svg { max-width: 100%; height: auto; }
+.output_area { margin: 0.3rem 0 1rem; overflow-x: auto; }
+.output_area pre { background: none; padding: 0 0.6rem; color: var(--soft); }
+.output_area svg { max-width: 100%; height: auto; }
 :root { --string: light-dark(#a3460b, #e8a06a); }
 """
 
@@ -84,7 +93,8 @@ def main(folder: Path) -> None:
             body = body.replace(f'href="{link}', f'href="{moved(path, link, folder)}')
         links = " ".join([f"<b>{html.escape(title)}</b>" if other == path else
                           f'<a href="{other.stem}.html">{html.escape(title)}</a>' for other, title in titles.items()])
-        text = FRAME.format(title=html.escape(titles[path]), style=page_style + STYLE, links=links, body=body)
+        title, style = html.escape(titles[path]), page_style + STYLE
+        text = FRAME.format(title=title, style=style, links=links, body=body, name=path.stem)
         page = folder / f"{path.stem}.html"
         page.write_text(text, encoding="utf-8")
         print(f"{page}: {len(text) / 1024:.0f} KB")

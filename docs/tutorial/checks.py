@@ -21,7 +21,10 @@ def check(exercise: str, answer: Any) -> bool | None:
     if answer is ...:
         print(f"Exercise {exercise}: no answer yet. Put it where the ... is, and run the cell again.")
         return None
-    hint = CHECKS[exercise](answer)
+    try:
+        hint = CHECKS[exercise](answer)
+    except Exception as error:  # noqa: BLE001  (of the answer, whatever it is)
+        hint = f"It raises {type(error).__name__}: {error}"
     print(f"Exercise {exercise}: " + ("right!" if hint is None else f"not yet. {hint}"))
     return hint is None
 
@@ -95,7 +98,7 @@ def shape_of_a_gradient(answer: Any) -> str | None:
     x, bias = minigrad.ones(4, 3), minigrad.ones(3, requires_grad=True)
     (x + bias).sum().backward()
     right = bias.grad.shape
-    return None if tuple(answer) == right else "A gradient has the shape of what it belongs to, whatever it meets."
+    return None if close(answer, right) else "A gradient has the shape of what it belongs to, whatever it meets."
 
 
 def largest_learning_rate(answer: Any) -> str | None:
@@ -140,7 +143,7 @@ def rotated_kernel(answer: Any) -> str | None:
 
 def size_after_a_layer(answer: Any) -> str | None:
     right = F.conv2d(minigrad.zeros(1, 1, 28, 28), minigrad.zeros(6, 1, 5, 5), stride=2, padding=1).shape
-    return None if tuple(answer) == right else "floor((28 + 2 padding - 5) / stride) + 1; a channel for each kernel."
+    return None if close(answer, right) else "floor((28 + 2 padding - 5) / stride) + 1; a channel for each kernel."
 
 
 def parameters_of_a_layer(answer: Any) -> str | None:

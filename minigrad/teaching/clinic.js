@@ -47,7 +47,11 @@ function drawMatrices() {
   }
   const difference = minus(data.found, data.expected),
     deepest = largest([data.found, data.expected]);
-  const captions = { "backward gives": data.found, "finite differences give": data.expected, "too much": difference };
+  const captions = {
+    "backward gives": data.found,
+    "finite differences give": data.expected,
+    "backward − right": difference,
+  };
   const figures = Object.entries(captions).map(([caption, values]) =>
     make("figure", {}, make("figcaption", {}, caption), matrixOf(listed(values), deepest)),
   );

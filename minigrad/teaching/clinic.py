@@ -49,7 +49,7 @@ class Examination(Page):
 
     kind = "clinic"
     title = "The clinic"
-    height = 700
+    height = 1050
 
     def __init__(self, function: Callable[..., Any], tensors: Sequence[Tensor], error: GradcheckError | None,
                  eps: float, atol: float, rtol: float) -> None:

@@ -11,9 +11,8 @@ function drawShape(name, { x, w, flops }) {
   const head = make(
     "tr",
     {},
-    ...["", "GFLOP/s, each step to the right as many times more", "ms", "GFLOP/s", "of the peak", "difference"].map(
-      (text, k) =>
-        make("th", { scope: "col", class: k === 1 && "bar-cell", style: k === 1 && "text-align: left" }, text),
+    ...["", "GFLOP/s, on a logarithmic scale", "ms", "GFLOP/s", "of the peak", "difference"].map((text, k) =>
+      make("th", { scope: "col", class: k === 1 && "bar-cell", style: k === 1 && "text-align: left" }, text),
     ),
   );
   const body = rows.map((row) => {
@@ -88,7 +87,7 @@ function drawSources() {
 find("machine").textContent =
   data.peak === null
     ? "The compiled kernels are missing, so the machine's peak is not known."
-    : `The peak of this machine, with ${data.threads} threads, is ${number(data.peak, 3)} GFLOP/s, measured in registers. ` +
+    : `The peak of this machine, with ${data.threads} threads, is ${number(data.peak, 3)} GFLOP/s: in registers. ` +
       "Everything was timed in one process, one after the other; for claims about speed see the benchmarks.";
 find("shapes").append(...Object.entries(data.shapes).map(([name, sizes]) => drawShape(name, sizes)));
 drawSources();

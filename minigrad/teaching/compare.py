@@ -99,7 +99,7 @@ def compare(operation: str = "conv2d", shapes: Any = None, *, seconds: float = 0
     """
     if operation != "conv2d":
         raise ValueError(f"compare: operation={operation!r} is not there; 'conv2d' is.")
-    if not seconds >= 0:
+    if not (isinstance(seconds, (int, float)) and seconds >= 0):
         raise ValueError(f"compare: seconds={seconds!r} must not be negative.")
     cases = dict(_cases(_DEFAULT if shapes is None else shapes))
     rows = [row for name, geometry in cases.items() for row in _rows(name, geometry, seconds)]
@@ -108,15 +108,18 @@ def compare(operation: str = "conv2d", shapes: Any = None, *, seconds: float = 0
 
 def _cases(shapes: Any) -> Iterator[tuple[str, ConvGeometry]]:
     """Names and geometries, checked."""
+    if not hasattr(shapes, "__iter__"):
+        raise ValueError(f"compare: shapes={shapes!r} must be a list of pairs of shapes, or a dict that names them.")
     named = shapes.items() if isinstance(shapes, Mapping) else [("", each) for each in shapes]
     for name, case in named:
         try:
-            x, w, *rest = case
-            x_shape, w_shape = tuple(map(int, x)), tuple(map(int, w))
-            options = dict(rest[0]) if rest else {}
+            x, w, more = (*case, {}) if len(case) == 2 else case
+            x_shape, w_shape, options = tuple(map(int, x)), tuple(map(int, w)), dict(more)
         except (TypeError, ValueError):
             raise ValueError(f"compare: {case!r} must be a pair (shape of x, shape of w), or with the parameters as a "
                              "dict behind them: ((1, 1, 28, 28), (6, 1, 5, 5), {'padding': 2}).") from None
+        if 0 in x_shape + w_shape or type(options.get("groups", 1)) is not int:
+            raise ValueError(f"compare: {case!r} must have sizes of at least 1, and an int for groups.")
         if len(x_shape) != 4 or len(w_shape) != 4 or options.keys() - {"stride", "padding", "dilation", "groups"}:
             raise ValueError(f"compare: {case!r} needs shapes of four numbers, (batch, channels, height, width) and "
                              "(out_channels, channels / groups, height, width), and no other parameters than stride, "
@@ -244,7 +247,7 @@ class Comparison(Page):
 
     kind = "compare"
     title = "One operation, every rung"
-    height = 1000
+    height = 1500
 
     def __init__(self, cases: dict[str, ConvGeometry], rows: list[Row], peak: float | None) -> None:
         self.cases, self.rows, self.peak = cases, rows, peak

@@ -158,7 +158,7 @@ function matrix(where, [rows, columns], element, role = null) {
       const cell = make("td", { role: role && "gridcell", class: it.kind, title: label, "aria-label": role && label });
       if (!it.kind) {
         cell.style.background = colour(value, largestOf[it.name]);
-        cell.append(make("span", {}, short(value)));
+        cell.append(make("span", { class: short(value).length > 4 && "long" }, short(value)));
       }
       line.append(cell);
       found[row].push(cell);
@@ -181,11 +181,12 @@ function drawMatrices() {
   cells.result[0][0].closest("table").setAttribute("aria-label", `${map.result}[${plane}]: arrow keys choose a cell`);
   cells.result.forEach((row, r) =>
     row.forEach((cell, c) => {
-      cell.addEventListener("pointerenter", () => steps.go(r * map.size[1] + c));
+      cell.addEventListener("pointerenter", () => show(r * map.size[1] + c)); // a look; a click stays
       cell.addEventListener("click", () => steps.go(r * map.size[1] + c));
       cell.addEventListener("keydown", (event) => move(event, r, c));
     }),
   );
+  find("result").onpointerleave = () => show(steps.place());
   cells.left.forEach((row, r) =>
     row.forEach((cell, c) => {
       cell.addEventListener("pointerenter", () => feed([r, c]).forEach((fed) => fed.classList.add("fed")));
@@ -259,14 +260,14 @@ function write(index, { terms, misses }) {
   const name = called(map.result, index),
     rest = terms.length > MOST ? ` + … (${terms.length - MOST} more)` : "";
   const value = ({ name: it, index: place }) => number(at(it, place), 6);
-  const bracketed = (factor) => (value(factor).startsWith("−") ? `(${value(factor)})` : value(factor));
+  const bracketed = (factor, k) => (k && value(factor).startsWith("−") ? `(${value(factor)})` : value(factor));
   const sum = (left, right) =>
     terms.length === 0
       ? ["nothing"]
       : [
           ...terms
             .slice(0, MOST)
-            .flatMap((term, k) => [k ? " + " : "", make("span", {}, `${left(term[0])} · ${right(term[1])}`)]),
+            .flatMap((term, k) => [k ? " + " : "", make("span", {}, `${left(term[0], k)} · ${right(term[1], 1)}`)]),
           rest,
         ];
   const names = (factor) => called(factor.name, factor.index);
@@ -274,7 +275,7 @@ function write(index, { terms, misses }) {
   box.setAttribute("aria-live", steps?.playing() ? "off" : "polite");
   box.replaceChildren(
     make("p", { class: "formula", id: "formula" }, make("b", {}, name), " = ", ...sum(names, names)),
-    make("p", { class: "formula", id: "values" }, "= ", ...sum(value, bracketed)),
+    make("p", { class: "formula", id: "values" }, "= ", ...sum(bracketed, bracketed)),
     make("p", { class: "formula", id: "value" }, "= ", make("b", {}, number(at(map.result, index), 7))),
   );
   for (const [why, factors] of Object.entries(misses)) {
@@ -296,8 +297,9 @@ function drawMatrix() {
     entries = weights * OH * OW;
   find("matrix-story").textContent =
     `With x and y as long vectors, y = M x. M has ${rows} rows, one for each cell of y, ` +
-    `and ${columns} columns, one for each pixel of x. Each diagonal is one weight, moving along. By columns it is ` +
-    "the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight." +
+    `and ${columns} columns, one for each pixel of x. From row to row the kernel moves along. Read by columns ` +
+    "it is the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight. The green band is the " +
+    "cell that is shown above; point into M to choose another." +
     (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
   if (entries > 20000) return;
   const picture = make("svg", {

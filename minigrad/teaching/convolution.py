@@ -124,6 +124,8 @@ def explain_conv2d(input: Tensor, weight: Tensor, stride: IntOrPair = 1, padding
     x, w = input.detach().requires_grad_(), weight.detach().requires_grad_()
     with enable_grad():
         y = F.conv2d(x, w, None, *parameters, groups=groups)
+    if 0 in x.shape:
+        raise ValueError(f"explain_conv2d: input {x.shape} has no element, so there is nothing to explain.")
     if grad_output is None:
         dy = y.detach().new_ones(y.shape)
     else:
@@ -145,7 +147,7 @@ class ConvolutionExplained(Page):
 
     kind = "convolution"
     title = "Where a gradient cell comes from"
-    height = 900
+    height = 1250
 
     def __init__(self, geometry: ConvGeometry, arrays: dict[str, npt.NDArray[Any]]) -> None:
         self.geometry, self.arrays = geometry, arrays
@@ -246,8 +248,6 @@ class ConvolutionExplained(Page):
             raise ValueError(f"explain_conv2d: x {g.x_shape} and w {g.w_shape} are too large for a page, which shows "
                              f"images of up to {_SIDE} rows and columns, border included, and {_NUMBERS:,} numbers in "
                              "all. Show a part: x[:1, :3, :16, :16]. (print and .cell() take any size.)")
-        if 0 in g.x_shape + g.y_shape:
-            raise ValueError(f"explain_conv2d: x {g.x_shape} and y {g.y_shape} have no cells to show.")
         return {**self.arrays, "stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
 
 
@@ -257,8 +257,8 @@ def conv2d_matrix(weight: Tensor, input_size: Sequence[int], stride: IntOrPair =
 
         y = M x    and so    dx = M^T dy.
 
-    Row (o, i, j) of M holds the kernel of output channel o where window (i, j) lies, and zeros elsewhere. Down its
-    rows the kernel moves along, so each diagonal is one weight: no matrix entry is free, all are shared.
+    Row (o, i, j) of M holds the kernel of output channel o where window (i, j) lies, and zeros elsewhere. From row to
+    row the kernel moves along: the same few weights stand in M again and again.
 
     Args:
         weight: w, (out_channels, in_channels / groups, kernel_height, kernel_width), or (kernel_height, kernel_width).
@@ -275,8 +275,9 @@ def conv2d_matrix(weight: Tensor, input_size: Sequence[int], stride: IntOrPair =
     check_floats("conv2d_matrix", weight)
     if weight.ndim == 2:
         weight = weight.reshape(1, 1, *weight.shape)
-    if weight.ndim != 4:
-        raise ValueError(f"conv2d_matrix: weight has shape {weight.shape}, but must have 4 dimensions, or 2.")
+    if weight.ndim != 4 or 0 in weight.shape:
+        raise ValueError(f"conv2d_matrix: weight has shape {weight.shape}, but must have 4 dimensions, or 2, and an "
+                         "element at least.")
     height, width = pair("conv2d_matrix", "input_size", input_size)
     (groups,) = integers("conv2d_matrix: groups", [groups])
     shape = (1, weight.shape[1] * groups, height, width)

@@ -24,7 +24,7 @@ _STYLE = """\
 .graph .rest rect { fill: #f4f2ed; stroke-dasharray: 2 4; }
 .graph .output rect { stroke-width: 2.5; }
 .graph .line { fill: none; stroke: #8a9199; stroke-width: 1.5; }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   .graph rect { fill: #1d2024; stroke: #767d85; }
   .graph text { fill: #e6e3dc; }
   .graph .leaf rect { fill: #143328; stroke: #4fc79b; }

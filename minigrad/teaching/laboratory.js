@@ -175,12 +175,10 @@ function drawValley() {
       `[${target.map((value) => number(value, 3)).join(", ")}]`,
     ),
   );
-  const take = (event) => {
-    if (event.buttons !== 1 && event.type !== "pointerdown") return;
+  picture.addEventListener("click", (event) => {
     state.start = back(event).map((value) => Number(Math.max(-2.3, Math.min(2.3, value)).toFixed(2)));
     update();
-  };
-  picture.addEventListener("pointerdown", take);
+  });
 }
 
 function drawLosses() {
@@ -195,9 +193,16 @@ function drawLosses() {
     yLabel: "The loss after each step",
   });
   const shownLosses = run.losses.map((loss, k) => [k, Math.max(loss, 1e-13)]);
-  const predicted = run.losses.map((_, k) => [k, Math.max(1e-13, Math.min(1e13, run.losses[0] * rate() ** (2 * k)))]);
+  const predicted = run.losses.map((_, k) => [k, run.losses[0] * rate() ** (2 * k)]);
   drawing.append(
-    make("polyline", { class: "predicted", points: line(predicted, X, Y) }),
+    make("polyline", {
+      class: "predicted",
+      points: line(
+        predicted.filter(([, loss]) => loss > 1e-13 && loss < 1e13),
+        X,
+        Y,
+      ),
+    }),
     make("polyline", { class: "path", points: line(shownLosses, X, Y) }),
   );
   shownLosses.slice(0, 200).forEach(([k, loss]) => {
@@ -249,11 +254,11 @@ function drawVerdict() {
         : `It does not converge: the learning rate must be below 2 (1 + momentum) / ${number(high, 4)} = ` +
           `${number(limit(), 5)}.`,
       `In the long run the error is multiplied by ${number(rate(), 5)} per step; in the second half of these ` +
-        `${state.steps} steps it was by ${Number.isFinite(measured) ? number(measured, 5) : "what no number holds"}.`,
+        `${state.steps} steps it was by ${Number.isFinite(measured) ? number(measured, 5) : "beyond all numbers"}.`,
       `Loss at the end: ${number(last, 4)}. Without momentum the best learning rate is ` +
         `2 / (${number(low, 4)} + ${number(high, 4)}) = ${number(2 / (low + high), 4)}.`,
     ];
-  if (stable && share < 0.1) words.push("That is a crawl: it would stand ten times as much.");
+  if (stable && share < 0.1) words.push("That is a crawl: it could be ten times as large.");
   find("verdict").textContent = words.join(" ");
 }
 
@@ -317,6 +322,10 @@ function listen(name, accepts, set) {
     find(name).setAttribute("aria-invalid", !valid);
     if (!valid) return;
     set(value);
+    update();
+  });
+  find(name).addEventListener("change", () => {
+    find(name).setAttribute("aria-invalid", false); // what makes no sense is gone when the field is left
     update();
   });
 }
@@ -404,7 +413,8 @@ find("presets").append(
   ...Object.entries(PRESETS).map(([label, settings]) => {
     const button = make("button", {}, label);
     button.addEventListener("click", () => {
-      Object.assign(state, settings);
+      Object.assign(state, settings, { reduction: "sum" });
+      document.querySelector("input[name=reduction][value=sum]").checked = true;
       update();
     });
     return button;

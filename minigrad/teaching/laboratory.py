@@ -110,13 +110,17 @@ def laboratory(lr: float = 0.03, momentum: float = 0.0, start: Sequence[float] =
         raise ValueError(f"laboratory: lr={lr!r} must be a positive number, such as 0.03.")
     if not (isinstance(momentum, (int, float)) and 0 <= momentum < 1):
         raise ValueError(f"laboratory: momentum={momentum!r} must be from 0 to below 1.")
-    if not (isinstance(start, Sequence) and len(start) == 2 and all([math.isfinite(weight) for weight in start])):
+    try:
+        weights = [float(weight) for weight in start]
+    except (TypeError, ValueError):
+        weights = []
+    if len(weights) != 2 or not all(map(math.isfinite, weights)):
         raise ValueError(f"laboratory: start={start!r} must be two numbers, the kernel to begin with.")
     if reduction not in ("sum", "mean"):
         raise ValueError(f"laboratory: reduction={reduction!r} must be 'sum' or 'mean'.")
     if not (isinstance(steps, int) and 1 <= steps <= _STEPS):
         raise ValueError(f"laboratory: steps={steps!r} must be an int from 1 to {_STEPS}.")
-    return Laboratory(float(lr), float(momentum), [float(weight) for weight in start], reduction, convolve, steps)
+    return Laboratory(float(lr), float(momentum), weights, reduction, convolve, steps)
 
 
 class Laboratory(Page):
@@ -127,7 +131,7 @@ class Laboratory(Page):
 
     kind = "laboratory"
     title = "The edge-kernel laboratory"
-    height = 1100
+    height = 1750
 
     def __init__(self, lr: float, momentum: float, start: list[float], reduction: str, convolve: bool,
                  steps: int) -> None:
@@ -151,9 +155,11 @@ class Laboratory(Page):
 
     @property
     def measured(self) -> float:
-        """The same as the second half of the steps had it: the mean factor, from the losses."""
+        """The same as the second half of the steps had it: the mean factor, from the losses; nan where they are too
+        large to be numbers, or so small that rounding is all that is left.
+        """
         half = self.steps // 2
-        if not 0 < self.losses[half] < math.inf or not 0 < self.losses[-1] < math.inf:
+        if not 1e-24 * self.losses[0] < self.losses[-1] < math.inf or not self.losses[half] < math.inf:
             return math.nan
         return float((self.losses[-1] / self.losses[half]) ** (0.5 / (self.steps - half)))
 
@@ -162,13 +168,15 @@ class Laboratory(Page):
         ends, best = f"{number_text(low)} and {number_text(high)}", number_text(2 / (low + high))
         limit, kernel = number_text(self.limit), ", ".join(map(number_text, self.kernels[-1]))
         verdict = "converges" if self.lr < self.limit else f"does not converge: lr must be below {limit}"
-        rate, measured = number_text(self.rate), number_text(self.measured)
+        rate, measured = number_text(self.rate), f"by {number_text(self.measured)}"
+        if math.isnan(self.measured):
+            measured = "it has arrived" if self.losses[-1] < self.losses[0] else "it is beyond all numbers"
         target, loss = self.target.round(9).tolist(), number_text(self.losses[-1])
         return f"""\
 The loss is a quadratic with Hessian {self.hessian.round(9).tolist()}: eigenvalues {ends}.
 lr {number_text(self.lr)}, momentum {number_text(self.momentum)}: {verdict}.
 The limit is 2 (1 + momentum) / {number_text(high)} = {limit}; without momentum the best lr is {best}.
-The error is multiplied per step by {rate} in the long run; by {measured} in the second half of {self.steps} steps.
+The error is multiplied per step by {rate} in the long run; {measured} in the second half of {self.steps} steps.
 After {self.steps} steps: kernel [{kernel}], loss {loss}; the target is {target}."""
 
     def __repr__(self) -> str:

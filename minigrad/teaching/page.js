@@ -59,6 +59,11 @@ function matrixOf(values, largestValue) {
   return table;
 }
 
+// In a frame: how high the page is, for whoever wants to make room for it.
+if (parent !== window) {
+  new ResizeObserver(() => parent.postMessage({ minigrad: document.body.scrollHeight }, "*")).observe(document.body);
+}
+
 // Buttons, slider and keys that lead through `count()` places; `show(place)` draws one of them.
 function player(count, show) {
   let place = 0,
@@ -71,8 +76,8 @@ function player(count, show) {
     place = Math.max(0, Math.min(count() - 1, to));
     slider.max = count() - 1;
     slider.value = place;
-    find("back").disabled = place === 0;
-    find("forward").disabled = place === count() - 1;
+    find("back").setAttribute("aria-disabled", place === 0); // not `disabled`, which would lose the focus
+    find("forward").setAttribute("aria-disabled", place === count() - 1);
     show(place);
   }
   function stop() {

@@ -15,7 +15,7 @@ const WAYS = {
 const LEADS = {
   walk:
     "The walk visits operations newest first. So an operation comes after all that used its result: when it passes " +
-    "its gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions arrive, and add up.",
+    "its gradient on, nothing can arrive any more. Where a tensor was used twice, two contributions add up.",
   recursion:
     "Why not simply pass on each contribution as it comes, and so on from there? Because then an operation is " +
     "called again whenever something more arrives, and passes on again what it has passed on before.",
@@ -287,3 +287,5 @@ if (data.walks.length > 1) {
 }
 const control = player(() => steps().length, show);
 drawWalk();
+// A frame gets its size late.
+new ResizeObserver(() => into(find("picture"), box(steps()[control.place()].target))).observe(find("picture"));

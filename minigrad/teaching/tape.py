@@ -293,7 +293,7 @@ class Replay(Page):
 
     kind = "replay"
     title = "How the gradients came back"
-    height = 900
+    height = 1000
 
     def __init__(self, tape: Tape, depth: int | None = None) -> None:
         self.tape, self.depth = tape, depth

@@ -116,9 +116,10 @@ ANSWERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "2.1": (7, {"three times": 6}),
     "2.2": (lambda n: 2**n - 1, {"For n = 1 it is 1": lambda n: 2**n, "a function of n": 7}),
     "2.3": (30, {"zero_grad": 10}),
-    "3.1": ((3,), {"has the shape": (4, 3)}),
+    "3.1": ((3,), {"has the shape": (4, 3), "whatever it meets": 3}),
     "3.2": (42 * 2 / 60, {"largest eigenvalue": 2 / 60}),
-    "3.3": (lambda x: Tanh()(x), {"The clinic says": lambda x: Wrong()(x), "still be the": lambda x: x * 1.0}),
+    "3.3": (lambda x: Tanh()(x), {"The clinic says": lambda x: Wrong()(x), "still be the": lambda x: x * 1.0,
+                                 "It raises TypeError": 3}),
     "4.1": (10, {"four windows": 4}),
     "4.2": (
         [[2, 0, -1, 0, 0], [0, 2, 0, -1, 0], [0, 0, 2, 0, -1]],
@@ -129,7 +130,7 @@ ANSWERS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"Almost": lambda dy, w: F.conv2d(F.pad(dy, [2] * 4), w), "shape of x": lambda dy, w: F.conv2d(dy, w),
          "one conv2d": lambda dy, w: F.pad(dy, [1] * 4)},
     ),
-    "5.1": ((1, 6, 13, 13), {"floor": (1, 6, 12, 12)}),
+    "5.1": ((1, 6, 13, 13), {"floor": (1, 6, 12, 12), "for each kernel": 13}),
     "5.2": (16 * 6 * 25 + 16, {"a bias for each": 16 * 6 * 25}),
     "5.3": (math.log(10), {"-log": 0.1}),
 }  # fmt: skip

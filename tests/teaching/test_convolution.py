@@ -167,7 +167,8 @@ ONES = minigrad.ones(2, 2)
         (lambda: explain(*SMALL).cell("y", 0.5, 0), TypeError, "0.5"),
         (lambda: explain((65, 4), (2, 2)).html(), ValueError, "x[:1, :3, :16, :16]"),
         (lambda: explain((9, 20, 30, 30), (1, 20, 2, 2)).html(), ValueError, "100,000"),
-        (lambda: explain((0, 1, 3, 3), (1, 1, 2, 2)).html(), ValueError, "no cells"),
+        (lambda: explain((0, 1, 3, 3), (1, 1, 2, 2)), ValueError, "nothing to explain"),
+        (lambda: minigrad.conv2d_matrix(minigrad.ones(0, 1, 2, 2), (3, 3)), ValueError, "an element at least"),
         (lambda: minigrad.conv2d_matrix(minigrad.ones(64, 64, 3, 3), (224, 224)), ValueError, "at most 134,217,728"),
         (lambda: minigrad.conv2d_matrix(minigrad.ones(2, 2, 2), (3, 3)), ValueError, "must have 4 dimensions"),
         (lambda: minigrad.conv2d_matrix(ONES, (1, 1)), ValueError, "larger than the padded"),
@@ -235,6 +236,9 @@ def test_the_page_shows_what_the_engine_computed(seed: int, open_page: Callable[
         for row, column in product(range(shape[2]), range(shape[3])):
             page.locator("#result tr").nth(row).locator("td").nth(column).hover()
             check_cell(page, explanation, name, (0, 0, row, column))
+        page.locator("h1").hover()
+        check_cell(page, explanation, name, (0, 0, 0, 0))
+        page.locator("#result td").last.click()
         selects = page.locator("#planes select").all()
         for select, size in zip(selects, [size for size in shape[:2] if size > 1], strict=False):
             select.select_option(str(size - 1))
