@@ -46,7 +46,10 @@ def test_type_information_is_installed():
     assert resources.files("minigrad").joinpath("py.typed").is_file()
 
 
-@pytest.mark.parametrize("file", ["minigrad_ext/conv2d.cl", "minigrad_ext/loops.pyx", "minigrad/teaching/page.css"])
+FILES = ["minigrad_ext/conv2d.cl", "minigrad_ext/loops.pyx", "minigrad/teaching/pages/page.css"]
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_what_is_read_at_run_time_is_installed(file):
     package, _, path = file.partition("/")
     assert resources.files(package).joinpath(path).is_file()

@@ -85,7 +85,7 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     titles = {path: title_of(nbformat.read(path, as_version=4)) for path in CHAPTERS}
-    page_style = (Path(minigrad.__file__).parent / "teaching" / "page.css").read_text(encoding="utf-8")
+    page_style = (Path(minigrad.__file__).parent / "teaching" / "pages" / "page.css").read_text(encoding="utf-8")
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
     for path in CHAPTERS:
         body, _ = exporter.from_notebook_node(executed(path))

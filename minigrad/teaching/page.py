@@ -1,8 +1,8 @@
 """A page: one HTML file that shows what the engine has computed, and works by itself, without network or server.
 
 Every aid of this package is a Page. It holds plain numbers; `print` shows them as text, a notebook shows the page, and
-`save` writes it. The page is a frame (page.css, page.js) around what is its own: the numbers, and three files that draw
-them, `kind.html`, `kind.css` and `kind.js`.
+`save` writes it. The page is a frame around what is its own: the numbers, and three files in pages/ that draw them,
+`kind.html`, `kind.css` and `kind.js`. What all have in common is in page.css and page.js.
 """
 
 import html
@@ -44,7 +44,7 @@ _FRAME = """\
 class Page:
     """What there is to see: `print(it)` in a terminal, `it` in a notebook, `it.save("it.html")` for a browser."""
 
-    kind: str  # names the page's files in this folder
+    kind: str  # names the page's files in pages/
     title: str
     height = 760  # of the frame in a notebook, in pixels
 
@@ -90,7 +90,7 @@ def indexed(name: str, index: Sequence[int]) -> str:
 
 
 def _file(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "pages" / name).read_text(encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -53,7 +53,7 @@ def aid(request: pytest.FixtureRequest) -> Page:
 
 
 def test_there_is_one_of_each_kind() -> None:
-    folder = Path(page_module.__file__).parent
+    folder = Path(page_module.__file__).parent / "pages"
     found = {kind: {path.stem for path in folder.glob(f"*.{kind}")} for kind in ("html", "css", "js")}
     assert found == {"html": set(PAGES), "css": {*PAGES, "page"}, "js": {*PAGES, "page"}}
 

@@ -67,8 +67,8 @@ function chart(where, { x, y, width = 340, height = 300, logarithmic = false, xL
   const picture = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   const clip = `clip-${where}`;
   picture.innerHTML =
-    `<clipPath id="${clip}"><rect x="${margin.left}" y="${margin.top}" width="${inside.width}" ` +
-    `height="${inside.height}"/></clipPath>`;
+    `<clipPath id="${clip}"><rect x="${margin.left - 6}" y="${margin.top}" width="${inside.width + 12}" ` +
+    `height="${inside.height + 6}"/></clipPath>`; // with room for whole dots
   for (const value of ticks(x)) {
     picture.append(
       make("line", { class: "axis", x1: X(value), x2: X(value), y1: margin.top, y2: height - margin.bottom }),
