@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -160,8 +161,20 @@ class Names:
         return [*(self.of_part(outer) if outer else []), name]
 
 
+class Constant(NamedTuple):
+    """A tensor without a graph, as it was when it was used: who it is, how often it had been written, and its value."""
+
+    who: "ref[Tensor]"
+    writes: int
+    value: Glimpse
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Constant":
+        return cls(ref(tensor), tensor.version.count, Glimpse.of(tensor))
+
+
 def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse],
-          constants: Mapping[tuple[int, int], Glimpse]) -> tuple[Graph, dict[Any, int]]:
+          constants: Mapping[tuple[int, int], Constant]) -> tuple[Graph, dict[Any, int]]:
     """The graph behind `outputs`, and the number of each Function and leaf in it.
 
     `values` are known of Functions, by their birth, `constants` of (birth, position of the input).
@@ -171,6 +184,7 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse]
         names.add_module_of(function.part)
     nodes: list[Node] = []
     numbers: dict[Any, int] = {}
+    used: dict[Any, tuple[Constant, int]] = {}  # constants that are drawn, with their numbers
     calls: dict[int, int] = {}  # of modules, in the order they are met
     known = {function: values[function.birth] for function in functions if function.birth in values}
     leading = set(functions)
@@ -191,12 +205,15 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse]
 
     def constant_node(function: Function, position: int) -> int | None:
         tensor = saved[function].get(position)
-        glimpse = constants.get((function.birth, position)) or (None if tensor is None else Glimpse.of(tensor))
-        if glimpse is None:
+        constant = constants.get((function.birth, position)) or (None if tensor is None else Constant.of(tensor))
+        if constant is None:
             return None
-        name = names.constants.get(id(tensor), "")
-        nodes.append(Node("", name, glimpse.shape, glimpse.dtype, False, [], glimpse))
-        return len(nodes) - 1
+        key = (id(constant.who), constant.writes)  # of the reference: there is one for each tensor, kept in `used`
+        if key not in used:
+            used[key] = (constant, len(nodes))
+            name, value = names.constants.get(id(constant.who()), ""), constant.value
+            nodes.append(Node("", name, value.shape, value.dtype, False, [], value))
+        return used[key][1]
 
     for function in functions:
         inputs = []

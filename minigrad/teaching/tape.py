@@ -27,7 +27,7 @@ from minigrad import function as engine
 from minigrad.autograd import reached
 from minigrad.function import Function, no_grad, watched_by
 from minigrad.teaching.drawing import Drawing
-from minigrad.teaching.graph import Glimpse, Graph, Names, Node, caller, checked_depth, trace
+from minigrad.teaching.graph import Constant, Glimpse, Graph, Names, Node, caller, checked_depth, trace
 from minigrad.teaching.page import Page
 from minigrad.tensor import Tensor
 
@@ -115,7 +115,7 @@ class Tape(engine.Tape):
         self.walks: list[Walk] = []
         self.left_out = 0
         self._values: dict[int, Glimpse] = {}  # by birth of a Function: the tape keeps none alive
-        self._constants: dict[tuple[int, int], Glimpse] = {}  # by birth, and position of the input
+        self._constants: dict[tuple[int, int], Constant] = {}  # by birth, and position of the input
         self._caller: FrameType | None = None
         self._walk: Walk | None = None  # under way
         self._numbers: dict[Any, int] = {}
@@ -138,7 +138,7 @@ class Tape(engine.Tape):
         self._values[function.birth] = Glimpse.of(result)
         for position, tensor in enumerate(inputs):
             if function.edges[position] is None and tensor.version is not result.version:  # no longer what it was
-                self._constants[function.birth, position] = Glimpse.of(tensor)
+                self._constants[function.birth, position] = Constant.of(tensor)
 
     def starts(self, outputs: Sequence[Tensor], seeds: Sequence[Tensor]) -> None:
         assert self._caller is not None, "a tape is told of nothing outside its with statement"

@@ -107,6 +107,17 @@ def test_one_module_called_twice_is_two_boxes() -> None:
     assert titles(drawing) == ["x", "layer.weight", "layer.bias", "layer: Linear", "layer: Linear", "SumTo"]
 
 
+def test_a_constant_that_is_used_again_is_one_box() -> None:
+    x, w = minigrad.tensor([1.0, 2.0]), number(3.0)
+    with minigrad.record() as tape:
+        z = (x + w).exp() + x
+        x[0] = 5.0
+        (z + x).sum().backward()
+    titles = [node.title for node in tape.walks[0].graph.nodes]
+    assert titles.count("x") == 2, "as it was, and as it was when it had been written"
+    assert [box.title for box in minigrad.draw((x * w).exp() * x).boxes].count("x") == 1
+
+
 def test_a_module_that_is_gone_is_called_by_its_class() -> None:
     y = nn.Sequential(nn.Linear(2, 2))(minigrad.ones(1, 2)).sum()
     assert titles(minigrad.draw(y, depth=0))== ["Sequential", "y = SumTo"]
