@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import prod
 from types import FrameType
 from typing import Any, NamedTuple
-from weakref import ref
+from weakref import ReferenceType, ref
 
 import numpy as np
 
@@ -164,7 +164,7 @@ class Names:
 class Constant(NamedTuple):
     """A tensor without a graph, as it was when it was used: who it is, how often it had been written, and its value."""
 
-    who: "ref[Tensor]"
+    who: ReferenceType[Tensor]
     writes: int
     value: Glimpse
 
