@@ -23,6 +23,7 @@ from minigrad.ops.shape import integers
 from minigrad.tensor import Tensor
 
 _WHOLE = 256  # the most elements that a glimpse keeps
+_LISTED = 100  # elements of a list that have names: xs[0], xs[1] ...
 _BOXES, _OPERATIONS = 40, 200  # beyond which modules become boxes; the most boxes that are drawn of what has no modules
 
 
@@ -140,6 +141,10 @@ class Names:
             if node is not None:
                 self.tensors.setdefault(node, name)
                 self.values.setdefault(node, value)
+        elif type(value) in (list, tuple):
+            for position, part in enumerate(value[:_LISTED]):
+                if issubclass(type(part), Tensor):
+                    self.add(f"{name}[{position}]", part)
         elif issubclass(type(value), Module):
             self.modules.setdefault(id(value), name)
             for path, parameter in value.named_parameters():
@@ -297,7 +302,8 @@ def _keys(graph: Graph, depth: int) -> list[Any]:
     """
     keys: list[Any] = [number if len(node.parts) <= depth else node.parts[: depth + 1]
                        for number, node in enumerate(graph.nodes)]
-    inner = {number for number, node in enumerate(graph.nodes) if not (node.operation or node.name.isidentifier())}
+    inner = {number for number, node in enumerate(graph.nodes)
+             if not node.operation and ("." in node.name or not node.name)}
     users: dict[int, set[Any]] = {}
     for number, node in enumerate(graph.nodes):
         for source in inner.intersection(node.inputs):

@@ -77,12 +77,14 @@ def layered(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
 
 
 def _layers(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The longest way from a source to each box; but what has no box above stands right above its first user."""
-    layer, sources = [0] * count, set(range(count)) - {target for _, target in edges}
+    """The longest way from a source to each box that nobody uses; every other stands right above its first user."""
+    layer: list[int] = [0] * count
+    users: list[list[int]] = [[] for _ in range(count)]
     for source, target in sorted(edges, key=lambda edge: edge[1]):
         layer[target] = max(layer[target], layer[source] + 1)
-    for box in sources:
-        layer[box] = min([layer[target] - 1 for source, target in edges if source == box], default=0)
+        users[source].append(target)
+    for box in reversed(range(count)):
+        layer[box] = min([layer[user] - 1 for user in users[box]], default=layer[box])
     return layer
 
 

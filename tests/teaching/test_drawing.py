@@ -61,6 +61,11 @@ def test_names_are_those_of_the_caller_and_of_its_modules() -> None:
     assert titles(minigrad.draw(_hidden * _hidden)) == ["tensor", "Mul"]
 
 
+def test_elements_of_lists_have_names_too() -> None:
+    weights, scale = [number(1.0), number(2.0)], number(3.0)
+    assert titles(minigrad.draw(weights[0] * weights[1] * scale)) == ["weights[0]", "weights[1]", "Mul", "scale", "Mul"]
+
+
 def test_a_value_is_shown_where_something_has_kept_it() -> None:
     x = number(3.0)
     kept = x * x  # by its name
