@@ -55,7 +55,7 @@ def layered(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> Layout:
         above[lower].append(upper)
         below[upper].append(lower)
     rows = _ordered(layer, above, below)
-    across = _places(rows, widths, above, below)
+    across = _places(rows, widths, above, below, len(sizes))
 
     heights = [max([sizes[box][1] for box in row if box < len(sizes)], default=0.0) for row in rows]
     down, top = [], 0.0
@@ -136,15 +136,17 @@ def _crossings(rows: list[list[int]], below: list[list[int]]) -> int:
     return count
 
 
-def _places(rows: list[list[int]], widths: list[float], above: list[list[int]], below: list[list[int]]) -> list[float]:
-    """How far to the right the middle of each box and stop is: near those of its neighbours above and below.
+def _places(rows: list[list[int]], widths: list[float], above: list[list[int]], below: list[list[int]], boxes: int
+            ) -> list[float]:
+    """How far to the right the middle of each box and stop is: near those of its neighbours above and below. The first
+    `boxes` are boxes.
 
     What has nothing above, such as a weight, makes room for the others. So long chains run straight.
     """
     pull = [_LIGHT if not upper else 1.0 for upper in above]
     across = [0.0] * len(widths)
     for row in rows:
-        _place(row, widths, pull, across, [0.0] * len(row))
+        _place(row, widths, pull, across, [0.0] * len(row), boxes)
     for sweep in range(2 * _SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
             wishes = []
@@ -153,19 +155,20 @@ def _places(rows: list[list[int]], widths: list[float], above: list[list[int]], 
                 total = sum([pull[other] for other in others])
                 wish = sum([pull[other] * across[other] for other in others])
                 wishes.append(wish / total if others else across[box])
-            _place(row, widths, pull, across, wishes)
+            _place(row, widths, pull, across, wishes, boxes)
     left = min([across[box] - widths[box] / 2 for box in range(len(widths))], default=0.0)
     return [place - left for place in across]
 
 
-def _place(row: list[int], widths: list[float], pull: list[float], across: list[float], wishes: list[float]) -> None:
+def _place(row: list[int], widths: list[float], pull: list[float], across: list[float], wishes: list[float],
+           boxes: int) -> None:
     """Put the row where it is wished to be, as nearly as its order and the distances allow (weighted least squares).
 
     With the distances taken off, places must only not fall. Where wishes do, neighbours join in a block at their mean.
     """
     offsets, offset = [0.0], 0.0
     for box, following in pairwise(row):
-        gap = 0 if widths[box] == widths[following] == _LINE else _BETWEEN_BOXES
+        gap = 0 if min(box, following) >= boxes else _BETWEEN_BOXES  # lines may run side by side
         offset += (widths[box] + widths[following]) / 2 + gap
         offsets.append(offset)
     blocks: list[tuple[float, float, int]] = []  # mean, weight, and of how many
