@@ -22,14 +22,14 @@ _MOST = 3000  # elements of the inputs of an operation that is looked into
 _CORNERS = 20  # elements of which it is asked whether they lie at a corner
 
 PATTERNS = {  # in the order in which they are tried
+    "shape": "the gradient has not the shape of its input",
     "not finite": "there is no derivative there",
     "not the same twice": "the function is another in each call",
+    "in place": "a backward or a forward writes into what it was given",
+    **LOOKS,
     "corner": "there is a corner, and each side has a derivative of its own",
     "constant": "the result does not change with the input",
     "cut": "the graph does not lead to the input",
-    "shape": "the gradient has not the shape of its input",
-    "in place": "a backward or a forward writes into what it was given",
-    **LOOKS,
     "hook": "a hook changes the gradient",
     "lost use": "one of several uses of a tensor is not in the graph",
 }
@@ -88,7 +88,7 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         return verdict("cut", f"the graph is cut: no recorded operation uses {name}, though the result depends on it. "
                        "It went through .detach(), .data, .numpy(), .item() or no_grad(), or into a new tensor made of "
                        "its numbers. Use the tensor itself.")
-    if _hooks_change(outputs, weighed):
+    if _hooks_change(outputs):
         return verdict("hook", f"a hook changes the gradient of {name} on its way. Every backward itself is right.")
     if all([_is_examinable(*call) for call in calls]):
         return verdict("lost use", "every backward on the way is right, so something is missing in the graph. It has "
@@ -130,8 +130,13 @@ def _recorded(weighed: Weighed, tensors: Sequence[Tensor], position: int) -> tup
 
 def _is_examinable(function: Function, inputs: list[Tensor]) -> bool:
     """Whether it has a forward of its own, and numbers that finite differences can tell apart, and not too many."""
-    own = function.primitive is not None or type(function).forward is not Function.forward
-    return own and all([tensor.dtype == float64 for tensor in inputs]) and sum([it.numel() for it in inputs]) <= _MOST
+    small = sum([tensor.numel() for tensor in inputs]) <= _MOST
+    return _can_be_called(function) and small and all([tensor.dtype == float64 for tensor in inputs])
+
+
+def _can_be_called(function: Function) -> bool:
+    """Whether it has a forward: writing in place has none."""
+    return function.primitive is not None or type(function).forward is not Function.forward
 
 
 def _of_operations(calls: Sequence[Call], eps: float, tolerance: Tolerance) -> Iterator[Diagnosis]:
@@ -186,8 +191,7 @@ def _at_corners(weighed: Weighed, tensors: Sequence[Tensor], position: int, foun
 def _wrong_shapes(calls: Sequence[Call]) -> Iterator[Diagnosis]:
     """The first gradient that has not the shape of what it belongs to."""
     for function, inputs in calls:
-        if not any([tensor.requires_grad for tensor in inputs]) or (type(function).forward is Function.forward and \
-                function.primitive is None):
+        if not _can_be_called(function):
             continue
         with enable_grad():
             result = function.again()(*fresh(inputs))
@@ -241,7 +245,7 @@ def _writes(function: Function, inputs: list[Tensor]) -> str:
     return ""
 
 
-def _hooks_change(outputs: list[Tensor], weighed: Weighed) -> bool:
+def _hooks_change(outputs: list[Tensor]) -> bool:
     """Whether any hook on the way returns another gradient than it was given."""
     changed = []
 

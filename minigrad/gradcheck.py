@@ -16,7 +16,7 @@ from minigrad.tensor import Tensor
 class GradcheckError(AssertionError):
     """A gradient that finite differences contradict; says in which input, where, both numbers, and what it looks like.
 
-    `diagnosis` has the same as plain data; it is None if nothing depends on an input that requires grad.
+    `diagnosis` has the same as plain data.
     """
 
     def __init__(self, message: str, diagnosis: Diagnosis | None = None) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from test_notebook import ThisInterpreter
 
 import minigrad
 from minigrad import Function
@@ -25,14 +24,6 @@ TOOL = Path(__file__).parents[2] / "tools" / "build_tutorial.py"
 CHAPTERS = sorted(path.stem for path in TUTORIAL.glob("*.ipynb"))
 
 pytestmark = pytest.mark.skipif(not TUTORIAL.exists(), reason="the tests run outside the checkout")
-
-
-class ThisInterpreter(AsyncKernelManager):
-    """Starts kernels in the interpreter that runs the tests, whatever kernels are installed on the machine."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
 
 
 def loaded(file: Path) -> ModuleType:
