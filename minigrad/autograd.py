@@ -176,7 +176,7 @@ def _carry(path: list[tuple[Function, tuple[bool, ...]]], gradients: dict[Node, 
         if dy is None:  # every user of its result answered "no gradient"
             continue
         if function.hooks:
-            dy = _hooked(function, dy)
+            dy = _hooked(function, dy, tape)
         if function.retained is not None and (result := function.retained()) is not None:
             retained.append((result, dy))
         if wanted is not None and function in wanted:
@@ -198,7 +198,7 @@ def _carry(path: list[tuple[Function, tuple[bool, ...]]], gradients: dict[Node, 
                 function.release()
     for leaf, gradient in gradients.items():
         if wanted is None or leaf in wanted:
-            found[leaf] = _hooked(leaf, gradient) if leaf.hooks else gradient
+            found[leaf] = _hooked(leaf, gradient, tape) if leaf.hooks else gradient
             if leaf.hooks:
                 fresh.discard(leaf)  # a hook may have kept it
     return found, retained, fresh
@@ -248,7 +248,9 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
     return tuple(dxs)
 
 
-def _hooked(node: Node, gradient: Tensor) -> Tensor:
+def _hooked(node: Node, gradient: Tensor, tape: Tape | None) -> Tensor:
+    """What the hooks of `node` make of its gradient."""
+    before = gradient
     for hook in list((node.hooks or {}).values()):
         replacement = hook(gradient)
         if replacement is not None:
@@ -259,6 +261,8 @@ def _hooked(node: Node, gradient: Tensor) -> Tensor:
                 raise RuntimeError(f"hook returned shape {tuple(replacement.shape)}, gradient is "
                                    f"{tuple(gradient.shape)}.")
             gradient = replacement
+    if tape is not None and gradient is not before:
+        tape.hooked(node, before, gradient)
     return gradient
 
 

@@ -58,6 +58,9 @@ class Tape:
     def starts(self, outputs: Sequence[Tensor], seeds: Sequence[Tensor]) -> None:
         """A walk back starts from `outputs`, each with the gradient in `seeds`."""
 
+    def hooked(self, node: Node, before: Tensor, after: Tensor) -> None:
+        """The gradient of `node` was complete, and its hooks have made `after` of it."""
+
     def visits(self, function: "Function", dy: Tensor) -> None:
         """The walk has come to `function`; the gradient of its result is complete."""
 

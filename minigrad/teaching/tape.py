@@ -42,7 +42,8 @@ class Step:
     """A gradient arrives at node `target`: there was `before` (None for nothing), dx comes, and it is `after`.
 
     It comes from node `source`, whose input at `position` the target is, and whose own gradient is `dy`; at the start,
-    with the seed, from nobody (source None). With `stored`, the walk is through, and dx is added to what is in `.grad`.
+    with the seed, from nobody (source None). With `hooked`, all have arrived, and hooks made `after` of their sum dx.
+    With `stored`, the walk is through, and dx is added to what is in `.grad`.
     """
 
     target: int
@@ -53,6 +54,7 @@ class Step:
     dx: Glimpse
     after: Glimpse
     stored: bool = False
+    hooked: bool = False
 
     def text(self, graph: Graph) -> str:
         """The step as a sentence."""
@@ -60,6 +62,8 @@ class Step:
         added = f"{self.before} + {self.dx} = {self.after}" if self.before is not None else str(self.after)
         if self.stored:
             return f"{target}.grad is {added}"
+        if self.hooked:
+            return f"a hook of {target} makes {self.after} of {self.dx}"
         if self.source is None:
             return f"{target} starts with {added}"
         source = graph.nodes[self.source].title
@@ -161,6 +165,9 @@ class Tape(engine.Tape):
             with watched_by(None), no_grad():
                 walk.recursion = [*starts, *self._recursed(sums)]
 
+    def hooked(self, node: Any, before: Tensor, after: Tensor) -> None:
+        self._keep(None, 0, node, None, before, after, hooked=True)
+
     def visits(self, function: Function, dy: Tensor) -> None:
         if self._walk is not None:
             self._dy = Glimpse.of(dy)
@@ -174,22 +181,23 @@ class Tape(engine.Tape):
         if node in self._numbers:
             with watched_by(None), no_grad():
                 after = gradient if before is None else before + gradient
-            self._keep(None, 0, node, before, gradient, after, True)
+            self._keep(None, 0, node, before, gradient, after, stored=True)
 
     def _keep(self, function: Function | None, position: int, node: Any, before: Tensor | None, dx: Tensor,
-              after: Tensor, stored: bool = False) -> None:
+              after: Tensor, **kind: bool) -> None:
         if self._walk is None:
             return
         if len(self._walk.steps) < _STEPS:
-            self._walk.steps.append(self._step(function, position, node, self._dy, before, dx, after, stored))
+            dy = None if function is None else self._dy
+            self._walk.steps.append(self._step(function, position, node, dy, before, dx, after, **kind))
         else:
             self._walk.left_out += 1
 
     def _step(self, function: Function | None, position: int, node: Any, dy: Glimpse | None, before: Tensor | None,
-              dx: Tensor, after: Tensor, stored: bool = False) -> Step:
+              dx: Tensor, after: Tensor, **kind: bool) -> Step:
         source = None if function is None else self._numbers[function]
         glimpse = None if before is None else Glimpse.of(before)
-        return Step(self._numbers[node], source, position, dy, glimpse, Glimpse.of(dx), Glimpse.of(after), stored)
+        return Step(self._numbers[node], source, position, dy, glimpse, Glimpse.of(dx), Glimpse.of(after), **kind)
 
     def _recursed(self, sums: dict[Any, Tensor]) -> list[Step]:
         """The steps of plain recursion from nodes whose gradients so far are `sums`."""
@@ -339,7 +347,8 @@ def _plain_node(node: Node) -> dict[str, Any]:
 
 def _plain_step(step: Step) -> dict[str, Any]:
     glimpses = {name: _plain(getattr(step, name)) for name in ("dy", "before", "dx", "after")}
-    return {"target": step.target, "source": step.source, "position": step.position, "stored": step.stored, **glimpses}
+    return {"target": step.target, "source": step.source, "position": step.position, "stored": step.stored,
+            "hooked": step.hooked, **glimpses}
 
 
 def _plain(glimpse: Glimpse | None) -> dict[str, Any] | None:

@@ -300,3 +300,17 @@ def test_play_step_slider_keys_and_matrix(open_page: Callable[..., Any]) -> None
     page.locator("input[value=dw]").check()
     over(0, 1)  # the upper diagonal
     assert page.locator("#formula b").inner_text() == "dw[0,0,0,1]"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("size", "width", "stacked", "small"),
+    [(5, 1280, False, False), (5, 390, True, False), (40, 1280, False, True), (40, 390, True, True)],
+)
+def test_cells_have_numbers_where_there_is_room(
+    size: int, width: int, stacked: bool, small: bool, open_page: Callable[..., Any]
+) -> None:
+    explanation = minigrad.explain_conv2d(minigrad.ones(1, 1, size, size), minigrad.ones(1, 1, 3, 3), stride=2)
+    page = open_page(explanation, viewport={"width": width, "height": 844})
+    classes = page.locator("#panels").evaluate("it => [...it.classList]")
+    assert ("stacked" in classes, "small" in classes) == (stacked, small)

@@ -155,16 +155,38 @@ def test_grad_and_several_outputs_and_higher_derivatives() -> None:
     assert tape.walks[2].steps[-1].stored
 
 
-def test_hooks_run_once_and_are_seen() -> None:
-    x = number(2.0)
+def hooked_twice() -> Tape:
+    """The gradient of -(x * x), with hooks on the product and on x; and one that only looks."""
+    x, seen = number(2.0), []
     y = x * x
-    seen = []
     y.register_hook(lambda dy: seen.append(dy.item()) or dy * 10)
+    y.register_hook(lambda dy: seen.append(dy.item()))
+    x.register_hook(lambda dy: dy + 2)
     with minigrad.record() as tape:
-        (y * 1.0).backward()
-    assert seen == [1.0]
-    assert [str(step.dy) for step in tape.walks[0].steps if step.source is not None][-1] == "10"
-    assert x.grad.item() == 40
+        (-y).backward()
+    assert seen == [-1, -10]
+    assert x.grad.item() == -38
+    return tape
+
+
+def test_hooks_run_once_and_are_seen() -> None:
+    assert str(hooked_twice()).splitlines() == [
+        "  1  Neg starts with 1",
+        "  2  Neg, dy = 1, gives -1 to its input 0: y has -1",
+        "  3  a hook of y makes -10 of -1",
+        "  4  y = Mul, dy = -10, gives -20 to its input 0: x has -20",
+        "  5  y = Mul, dy = -10, gives -20 to its input 1: x has -20 + -20 = -40",
+        "  6  a hook of x makes -38 of -40",
+        "  7  x.grad is -38",
+    ]
+
+
+def test_a_hook_is_seen_under_grad_too() -> None:
+    x = number(2.0)
+    x.register_hook(lambda dx: dx * 3)
+    with minigrad.record() as tape:
+        minigrad.grad(x * 5, x)
+    assert str(tape).splitlines()[-1] == "  3  a hook of x makes 15 of 5"
 
 
 class Unfinished(Function):
@@ -449,7 +471,7 @@ def check_step(page: Any, tape: Tape, k: int, way: str = "steps") -> None:
         text = page.locator("#picture .gradient").nth(target).text_content()
         assert text == "grad " + minus(str(glimpse)), (k, target)
     numbers = page.locator("#step .sum .number").all_inner_texts()
-    expected = [step.before, step.dx, step.after] if step.before else [step.after]
+    expected = [step.before, step.dx, step.after] if step.before else [step.dx, step.after][not step.hooked :]
     assert numbers == [minus(str(glimpse)) for glimpse in expected]
     assert page.locator("#log li.now button").inner_text().endswith(minus(str(step.after)))
     classes = page.locator(".box").evaluate_all("its => its.map(it => [...it.classList])")
@@ -475,6 +497,17 @@ def test_the_page_shows_each_step_with_its_numbers(open_page: Callable[..., Any]
     page.locator("#slider").focus()
     page.keyboard.press("ArrowRight")
     check_step(page, tape, 3)
+
+
+@pytest.mark.browser
+def test_the_page_shows_what_a_hook_does(open_page: Callable[..., Any]) -> None:
+    tape = hooked_twice()
+    page = open_page(tape.replay())
+    for k in range(len(tape.walks[0].steps)):
+        check_step(page, tape, k)
+        said = "A hook is registered there" in page.locator("#step").inner_text()
+        assert said == tape.walks[0].steps[k].hooked
+        page.locator("#forward").click(force=True)
 
 
 @pytest.mark.browser

@@ -1,7 +1,7 @@
 // Bars on a logarithmic scale for every shape, and four sources in which lines that do the same are marked together.
 
 const minus = (text) => text.replace("-", "−");
-const percent = (share) => (share === null ? "" : `${number(100 * share, 3)}%`);
+const percent = (share) => (share === null ? "" : `${number(100 * share, 2)}%`);
 
 function drawShape(name, { x, w, flops }) {
   const rows = data.rows.filter((row) => row.shape === name),
@@ -11,7 +11,7 @@ function drawShape(name, { x, w, flops }) {
   const head = make(
     "tr",
     {},
-    ...["", "GFLOP/s, on a logarithmic scale", "ms", "GFLOP/s", "of the peak", "difference"].map((text, k) =>
+    ...["", "GFLOP/s, on a logarithmic scale", "ms", "GFLOP/s", "of the peak", "differ\u00adence"].map((text, k) =>
       make("th", { scope: "col", class: k === 1 && "bar-cell", style: k === 1 && "text-align: left" }, text),
     ),
   );

@@ -216,17 +216,21 @@ function move(event, row, column) {
   }
 }
 
-// Cells as large as the width allows: side by side, if need be without their numbers; on a phone one below the other.
+// Cells as large as the width allows, side by side. Where that leaves no room for numbers, as on a phone, one matrix
+// below the other, if all three are then seen at once.
 function fit() {
-  const panels = find("panels"),
+  const NUMBERED = 26,
+    panels = find("panels"),
     width = panels.clientWidth,
-    columns = [map.picture[1], map.window[1], map.size[1]];
-  const beside = (width - 120) / columns.reduce((sum, count) => sum + count),
-    stacked = (width - 6) / Math.max(...columns);
-  const isBeside = beside >= 14;
+    [rows, columns] = [0, 1].map((axis) => [map.picture[axis], map.window[axis], map.size[axis]]),
+    sum = (counts) => counts.reduce((total, count) => total + count);
+  const beside = (width - 120) / sum(columns),
+    stacked = Math.min((width - 6) / Math.max(...columns), Math.max(NUMBERED, (0.7 * innerHeight) / sum(rows)));
+  const isSeen = stacked >= NUMBERED && stacked * sum(rows) < 0.8 * innerHeight;
+  const isBeside = beside >= NUMBERED || (beside >= 14 && !isSeen);
   const cell = Math.max(8, Math.min(46, isBeside ? beside : stacked));
   panels.style.setProperty("--cell", `${Math.floor(cell)}px`);
-  panels.classList.toggle("small", cell < 26);
+  panels.classList.toggle("small", cell < NUMBERED);
   panels.classList.toggle("stacked", !isBeside);
 }
 
@@ -296,10 +300,11 @@ function drawMatrix() {
   const weights = O * CG * KH * KW,
     entries = weights * OH * OW;
   find("matrix-story").textContent =
-    `With x and y as long vectors, y = M x. M has ${rows} rows, one for each cell of y, ` +
-    `and ${columns} columns, one for each pixel of x. From row to row the kernel moves along. Read by columns ` +
-    "it is the backward pass: dx = Mᵀ dy. And dw adds up all entries that hold the weight. The green band is the " +
-    "cell that is shown above; point into M to choose another." +
+    (N > 1 ? "With each image of x and of y as a long vector" : "With x and y as long vectors") +
+    `, y = M x. M has ${rows} rows, one for each cell of y, and ${columns} columns, one for each pixel of x. ` +
+    "From row to row the kernel moves along. Read by columns it is the backward pass: dx\u00a0=\u00a0Mᵀ\u00a0dy. " +
+    "And dw adds up all entries that hold the weight. The green band is the cell that is shown above; " +
+    "point into M to choose another." +
     (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
   if (entries > 20000) return;
   const picture = make("svg", {

@@ -229,16 +229,17 @@ function drawRates() {
     make("polyline", { class: "gentle", points: line(curve(low), X, Y) }),
     make("polyline", { class: "steep", points: line(curve(high), X, Y) }),
     make("line", { class: "predicted", x1: X(limit()), x2: X(limit()), y1: Y(0), y2: Y(1.4) }),
-    make("text", { x: X(limit()) + 4, y: Y(0.13) }, "limit"),
     make("text", { x: X(limit()) + 4, y: Y(0.04) }, number(limit(), 4)),
     make("line", { class: "here", x1: X(state.lr), x2: X(state.lr), y1: Y(0), y2: Y(1.4) }),
     make("circle", { class: "dot", cx: X(state.lr), cy: clamp(Y(Math.min(2, rate()))), r: 5 }),
-    make("text", { x: X(0) + 6, y: Y(1.3) }, `orange: steep, curvature ${number(high, 4)}`),
-    make("text", { x: X(0) + 6, y: Y(1.2) }, `blue: gentle, curvature ${number(low, 4)}`),
   );
+  find("high").textContent = number(high, 4);
+  find("low").textContent = number(low, 4);
 }
 
 // --- in words
+
+let speech = null; // for screen readers the verdict changes when a slider has come to rest
 
 function drawVerdict() {
   const { low, high } = eigen(experiment().hessian),
@@ -260,6 +261,8 @@ function drawVerdict() {
     ];
   if (stable && share < 0.1) words.push("That is a crawl: it could be ten times as large.");
   find("verdict").textContent = words.join(" ");
+  clearTimeout(speech);
+  speech = setTimeout(() => (find("spoken").textContent = words.join(" ")), 600);
 }
 
 function show(k) {

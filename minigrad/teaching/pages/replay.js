@@ -33,6 +33,12 @@ function sentences(step, k) {
           : ", which was None."),
     ];
   }
+  if (step.hooked) {
+    return [
+      `All that goes to ${target} has arrived. A hook is registered there: it is called with ${shown(step.dx)}, and ` +
+        `what it returns takes the place of that.`,
+    ];
+  }
   if (step.source === null) return [`It starts at ${target}: its gradient with respect to itself.`];
   const source = node(step.source),
     earlier = steps()
@@ -72,7 +78,11 @@ function pictureOf(glimpse, largestValue) {
 }
 
 function sum(step) {
-  const parts = step.before ? [step.before, "+", step.dx, "=", step.after] : [step.after];
+  const parts = step.before
+    ? [step.before, "+", step.dx, "=", step.after]
+    : step.hooked
+      ? [step.dx, "→", step.after]
+      : [step.after];
   const deepest = Math.max(
     ...[step.before, step.dx, step.after].filter((it) => it?.values != null).map((it) => largest([it.values])),
     0,
@@ -122,7 +132,7 @@ function show(k) {
     if (line) {
       line.classList.add("flow");
       const middle = line.getPointAtLength(line.getTotalLength() / 2);
-      line.parentNode.append(make("text", { class: "label", x: middle.x, y: middle.y + 4 }, clipped(shown(step.dx))));
+      line.parentNode.append(label(clipped(shown(step.dx)), middle));
     }
   }
   into(picture, box(step.target));
@@ -142,6 +152,17 @@ function show(k) {
       else it.firstChild.removeAttribute("aria-current");
     });
   if (inspected !== null) inspect(inspected);
+}
+
+// A text on a line, on a ground of its own.
+function label(text, { x, y }) {
+  const [width, height] = [7.3 * text.length + 8, 16];
+  return make(
+    "g",
+    { class: "label" },
+    make("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: 3 }),
+    make("text", { x, y: y + 4 }, text),
+  );
 }
 
 const clipped = (text) => (text.length > walk.letters ? `${text.slice(0, walk.letters - 1)}…` : text);
@@ -237,9 +258,11 @@ function drawLog() {
         plus = step.before ? `${shown(step.before)} + ${shown(step.dx)} = ` : "";
       const text = step.stored
         ? `${target}.grad: ${plus}${shown(step.after)}`
-        : step.source === null
-          ? `${target} starts with ${shown(step.after)}`
-          : `${node(step.source).short} → ${target}: ${plus}${shown(step.after)}`;
+        : step.hooked
+          ? `${target}, a hook: ${shown(step.dx)} → ${shown(step.after)}`
+          : step.source === null
+            ? `${target} starts with ${shown(step.after)}`
+            : `${node(step.source).short} → ${target}: ${plus}${shown(step.after)}`;
       const button = make("button", {}, text);
       button.addEventListener("click", () => control.go(k));
       return make("li", {}, button);
