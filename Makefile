@@ -50,9 +50,9 @@ MODULES := $(shell find minigrad -name '*.py' | sort | sed 's|/__init__.py||; s|
 docs: $(VENV)/extra-docs  ## write the API reference, and run and write the tutorial, to build/docs
 	rm -rf build/docs
 	$(PY) -W error -W 'ignore:The module specification' -m pdoc --docformat google --footer-text 'minigrad' -t docs/api -o build/docs $(MODULES)
+	$(PY) tools/build_docs.py build/docs
 	$(PY) tools/check_docs.py build/docs
-	$(PY) tools/build_tutorial.py build/docs/tutorial
-	@echo "Open build/docs/index.html, and build/docs/tutorial/1_one_multiplication.html"
+	@echo "Open build/docs/index.html"
 
 tutorial: $(VENV)/extra-tutorial  ## open the chapters in Jupyter, to read, to change and to answer
 	cd docs/tutorial && ../../$(VENV)/bin/jupyter lab

@@ -3,6 +3,7 @@
 A docstring is read in two places, in the source and on a page, where Markdown may eat some of it: `<x, y>` as a tag,
 `a*b*c` as emphasis, an indented table as a paragraph. So the text that a browser shows of each is compared with the
 docstring, character by character but for white space; lines set apart by indentation, and columns, must be set as code.
+And every link to another file must lead to one.
 """
 
 import importlib
@@ -85,6 +86,12 @@ def faults(page: Page, module: Module) -> list[str]:
     return found
 
 
+def astray(path: Path) -> list[str]:
+    """The links of a page that lead nowhere."""
+    links = set(re.findall(r'href="([^"#:]+)(?:#[^"]*)?"', path.read_text(encoding="utf-8")))
+    return [f"{path}: {link} leads nowhere" for link in sorted(links) if not (path.parent / link).exists()]
+
+
 if __name__ == "__main__":
     root = Path(sys.argv[1])
     pages = [*root.glob("minigrad.html"), *sorted(root.glob("minigrad/**/*.html"))]
@@ -97,5 +104,6 @@ if __name__ == "__main__":
             getattr(module, late)
         problems += faults(page, Module(module))
         count += len(page.shown)
+    problems += [problem for path in root.glob("**/*.html") for problem in astray(path)]
     print("\n".join(problems) or f"{count} docstrings on {len(pages)} pages are shown whole")
     sys.exit(bool(problems) or count < 500)

@@ -20,7 +20,7 @@ from minigrad import Function
 from minigrad.nn import functional as F
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
-TOOL = Path(__file__).parents[2] / "tools" / "build_tutorial.py"
+TOOL = Path(__file__).parents[2] / "tools" / "build_docs.py"
 CHAPTERS = sorted(path.stem for path in TUTORIAL.glob("*.ipynb"))
 
 pytestmark = pytest.mark.skipif(not TUTORIAL.exists(), reason="the tests run outside the checkout")
@@ -153,12 +153,15 @@ def test_every_exercise_has_an_answer_here(check: Callable[..., Any]) -> None:
 def test_the_pages_of_the_tutorial(open_page: Callable[..., Any], tmp_path: Path) -> None:
     pytest.importorskip("nbconvert")
     pytest.importorskip("mlxtend")
-    subprocess.run([sys.executable, TOOL, tmp_path / "docs" / "tutorial"], check=True)
+    subprocess.run([sys.executable, TOOL, tmp_path / "docs"], check=True)
+    front = open_page((tmp_path / "docs" / "index.html").read_text(encoding="utf-8"))
+    assert [text[:2] for text in front.locator("dt").all_inner_texts()[:5]] == ["1.", "2.", "3.", "4.", "5."]
+    assert all(front.locator("dd").all_inner_texts())
     for chapter in CHAPTERS:
         text = (tmp_path / "docs" / "tutorial" / f"{chapter}.html").read_text(encoding="utf-8")
         assert "<script src" not in text
         for width in (390, 1100):
             page = open_page(text, viewport={"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.locator("nav a").count() == 8
+            assert page.locator("nav a").count() == 10
             assert all(frame.locator("h1").inner_text() for frame in page.frames[1:])

@@ -194,6 +194,14 @@ def test_the_valley_is_clicked_and_the_steps_are_walked(open_page: Callable[...,
     assert start != [0.5, 0.3]
     assert -2.3 < start[0] < 0 < start[1] < 2.3
     check(page, minigrad.laboratory(start=start))
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.7 * box["height"])
+    page.mouse.up()
+    dragged = page.evaluate("state.start")
+    assert dragged[1] < -0.5 < 0.5 < dragged[0]
+    check(page, minigrad.laboratory(start=dragged))
+    page.locator("#start0").press("ArrowUp")
+    assert dragged[0] < page.evaluate("state.start[0]") < dragged[0] + 0.11  # the next tenth
     page.locator("#slider").fill("10")
     assert page.locator("#position").inner_text() == "step 10 of 10"
     assert page.locator("#kernel").inner_text().startswith("kernel [")

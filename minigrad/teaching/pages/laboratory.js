@@ -133,11 +133,13 @@ const line = (points, X, Y) =>
     .join(" ");
 const clamp = (place) => Math.max(-5000, Math.min(5000, place)).toFixed(2);
 
+let weightsAt = null; // where in the valley the pointer is
+
 function drawValley() {
   const { hessian, target } = experiment(),
     { low, high, angle } = eigen(hessian),
     range = [-2.3, 2.3];
-  const { X, Y, drawing, picture, back } = chart("valley", {
+  const { X, Y, drawing, back } = chart("valley", {
     x: range,
     y: range,
     height: 326,
@@ -175,10 +177,7 @@ function drawValley() {
       `[${target.map((value) => number(value, 3)).join(", ")}]`,
     ),
   );
-  picture.addEventListener("click", (event) => {
-    state.start = back(event).map((value) => Number(Math.max(-2.3, Math.min(2.3, value)).toFixed(2)));
-    update();
-  });
+  weightsAt = (event) => back(event).map((value) => Number(Math.max(-2.3, Math.min(2.3, value)).toFixed(2)));
 }
 
 function drawLosses() {
@@ -345,6 +344,15 @@ function radios(where, name, options) {
     }),
   );
 }
+
+function startThere(event) {
+  state.start = weightsAt(event);
+  update();
+}
+find("valley").addEventListener("click", startThere);
+find("valley").addEventListener("pointermove", (event) => {
+  if (event.pointerType === "mouse" && event.buttons === 1) startThere(event); // a finger scrolls the page
+});
 
 radios("reduction", "reduction", [
   ["sum", "sum"],
