@@ -8,6 +8,7 @@ Each command explains its options: python -m minigrad lab --help
 """
 
 import argparse
+import os
 import runpy
 import sys
 import webbrowser
@@ -88,6 +89,8 @@ def clinic(options: argparse.Namespace) -> int:
         operation: Callable[..., Any] = gate
         inputs = [minigrad.randn(3, 4, dtype="float64", requires_grad=True)]
     else:
+        if not options.file.is_file():
+            options.refuse(f"{options.file} is no file; it should be one like those in examples/clinic")
         names = runpy.run_path(str(options.file), run_name="patient")
         if "operation" not in names or "inputs" not in names:
             options.refuse(f"{options.file} must define operation(*inputs) and inputs(), as in examples/clinic")
@@ -123,10 +126,9 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def _shown(page: Page, options: argparse.Namespace) -> int:
-    """Prints the text of a page, writes the page, and opens it if that is wanted."""
-    print(page)
+    """Writes a page, prints its text, and opens it if that is wanted."""
     path = page.save(options.output or Path("out", f"{options.command}.html"))
-    print(f"\nPage: {path}")
+    print(f"{page}\n\nPage: {path}")
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     return 0
@@ -191,11 +193,19 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 0
+    refused: tuple[type[Exception], ...] = (ImportError, OSError, TypeError, ValueError)  # of what is asked for
+    if options.command == "clinic" and options.file is not None:
+        refused = (OSError,)  # the others are those of the file, and its author wants the line
     try:
-        return int(options.run(options))
-    except (ImportError, OSError, TypeError, ValueError) as error:  # which say what was wrong with an argument
+        status = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough, as `head` has; and at the end nothing is to be flushed either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except refused as error:
         options.refuse(str(error))
         return 2
+    return status
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _walk(outputs: Sequence[Tensor], seeds: Sequence[Tensor], wanted: set[Node] 
     path, tape = _path(outputs, wanted), watcher()
     if tape is not None:
         tape.starts(outputs, seeds)
-        with watched_by(None):  # what a backward or a hook computes, another walk perhaps, is its own affair
+        with watched_by(tape if tape.follows else None):  # what a backward or a hook computes is its own affair
             return _carry(path, gradients, wanted, retain_graph, tape)
     return _carry(path, gradients, wanted, retain_graph, None)
 
@@ -250,7 +250,7 @@ def _backward(function: Function, dy: Tensor, needs_grad: tuple[bool, ...]) -> t
 
 def _hooked(node: Node, gradient: Tensor, tape: Tape | None) -> Tensor:
     """What the hooks of `node` make of its gradient."""
-    before = gradient
+    before = gradient if tape is None else gradient.detach().clone()  # hooks may write into it
     for hook in list((node.hooks or {}).values()):
         replacement = hook(gradient)
         if replacement is not None:
@@ -261,7 +261,7 @@ def _hooked(node: Node, gradient: Tensor, tape: Tape | None) -> Tensor:
                 raise RuntimeError(f"hook returned shape {tuple(replacement.shape)}, gradient is "
                                    f"{tuple(gradient.shape)}.")
             gradient = replacement
-    if tape is not None and gradient is not before:
+    if tape is not None:
         tape.hooked(node, before, gradient)
     return gradient
 

@@ -19,7 +19,6 @@ from minigrad.looks import LOOKS, Suspect, look
 from minigrad.tensor import Tensor
 
 _MOST = 3000  # elements of the inputs of an operation that is looked into
-_CORNERS = 20  # elements of which it is asked whether they lie at a corner
 
 PATTERNS = {  # in the order in which they are tried
     "shape": "the gradient has not the shape of its input",
@@ -27,6 +26,7 @@ PATTERNS = {  # in the order in which they are tried
     "not the same twice": "the function is another in each call",
     "in place": "a backward or a forward writes into what it was given",
     **LOOKS,
+    "undecided": "finite differences cannot tell: they change with the step",
     "corner": "there is a corner, and each side has a derivative of its own",
     "constant": "the result does not change with the input",
     "cut": "the graph does not lead to the input",
@@ -40,15 +40,16 @@ class Diagnosis:
     """What is wrong, and where.
 
     `pattern` is one of the names in PATTERNS; `operation` the class whose `backward` is wrong, "" if none is;
-    `position` the input of it, or else of the function, whose gradient `found` should have been `expected`.
+    `position` the input of it, or else of the function, whose gradient `found` should have been `expected` (None both
+    where there are no two arrays to compare).
     """
 
     pattern: str
     text: str
     operation: str
     position: int
-    found: Floats
-    expected: Floats
+    found: Floats | None
+    expected: Floats | None
     backward: Callable[..., Any] | None = None  # of that class
 
     def __str__(self) -> str:
@@ -59,8 +60,10 @@ Call = tuple[Function, list[Tensor]]  # an operation, and copies of what it was 
 
 
 def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: int, found: Floats | None,
-             expected: Floats, eps: float, tolerance: Tolerance) -> Diagnosis:
-    """What is wrong with the gradient `found` of input `position` of `function`, which should be `expected`."""
+             expected: Floats, doubt: Floats | float, eps: float, tolerance: Tolerance) -> Diagnosis:
+    """What is wrong with the gradient `found` of input `position` of `function`, which should be `expected`, or off
+    that by no more than `doubt`.
+    """
     weighed, name = Weighed(function, tensors, eps), f"inputs[{position}]"
     gradient = np.zeros(expected.shape) if found is None else found
 
@@ -68,8 +71,9 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         return Diagnosis(pattern, text, "", position, gradient, expected)
 
     calls, uses, outputs = _recorded(weighed, tensors, position)
-    for diagnosis in _wrong_shapes(calls):
-        return diagnosis
+    for call in calls:
+        for diagnosis in _wrong_shape(*call):
+            return diagnosis
     if not np.isfinite(expected).all():
         return verdict("not finite", f"finite differences for {name} are not finite here. Take inputs away from where "
                        "the function has no value or no derivative.")
@@ -78,6 +82,10 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
                        "or a state that changes. Nothing can be said of its gradient. Seed it inside the function.")
     for diagnosis in _of_operations(calls, eps, tolerance):
         return diagnosis
+    if np.any(doubt) and tolerance.accepts(gradient, expected, doubt):
+        return verdict("undecided", f"finite differences cannot tell what the gradient of {name} is: they change with "
+                       "the step. Numbers of very different sizes may cancel, float32 may be on the way, or the "
+                       "function changes faster than that. Take other inputs, or another eps.")
     if _at_corners(weighed, tensors, position, gradient, expected, tolerance):
         return verdict("corner", f"{name} lies at a corner of the function, as 0 is one of relu: from the left it has "
                        "another derivative than from the right, and what lies between is a gradient. Move it a little.")
@@ -90,7 +98,12 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
                        "its numbers. Use the tensor itself.")
     if _hooks_change(outputs):
         return verdict("hook", f"a hook changes the gradient of {name} on its way. Every backward itself is right.")
-    if all([_is_examinable(*call) for call in calls]):
+    if not np.isfinite(gradient).all() and not all([counted.all() for counted in weighed.counted]):
+        return verdict("not finite", "the function has no finite value here, and so no derivative. Take other inputs.")
+    if not np.isfinite(gradient).all():
+        return verdict("not finite", f"backward gives nan or infinities for {name}, though every backward by itself is "
+                       f"right{_edges(calls, eps)}. Take inputs away from there.")
+    if len(calls) == len(reached(outputs)) and all([_is_examinable(*call) for call in calls]):
         return verdict("lost use", "every backward on the way is right, so something is missing in the graph. It has "
                        f"{uses} {'use' if uses == 1 else 'uses'} of {name}: another may go through .detach(), .data, "
                        ".numpy(), .item() or no_grad(), there or further on; or a tensor was written behind its back.")
@@ -102,12 +115,14 @@ def examined(function: Callable[..., Any], tensors: Sequence[Tensor], eps: float
              ) -> tuple[list[str], list[Diagnosis]]:
     """The operations that `function` records, by name, oldest first; and what is wrong with any by itself."""
     calls, _, _ = _recorded(Weighed(function, tensors, eps), tensors, 0)
-    wrong = [*_wrong_shapes(calls), *_of_operations(calls, eps, tolerance)]
+    wrong = list(_of_operations(calls, eps, tolerance))
     return [type(call).__name__ for call, _ in calls], wrong
 
 
 class _Witness(Tape):
-    """Keeps what every operation was called on."""
+    """Keeps what every operation was called on, those too that a backward records for second derivatives."""
+
+    follows = True
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -141,7 +156,9 @@ def _can_be_called(function: Function) -> bool:
 
 def _of_operations(calls: Sequence[Call], eps: float, tolerance: Tolerance) -> Iterator[Diagnosis]:
     for function, inputs in calls:
-        if _is_examinable(function, inputs):
+        shapes = list(_wrong_shape(function, inputs))
+        yield from shapes
+        if not shapes and _is_examinable(function, inputs):
             yield from _examined(function, inputs, eps, tolerance)
 
 
@@ -152,15 +169,16 @@ def _examined(function: Function, inputs: list[Tensor], eps: float, tolerance: T
         return
     backward = type(function).backward
     if writes := _writes(function, inputs):
-        nothing = np.zeros(inputs[0].shape)
-        yield Diagnosis("in place", f"{name}.{writes}", name, 0, nothing, nothing, backward)
+        yield Diagnosis("in place", f"{name}.{writes}", name, 0, None, None, backward)
         return
     positions = [k for k, tensor in enumerate(inputs) if tensor.requires_grad]
     for k, found in zip(positions, weighed.analytic(inputs, positions) or [None] * len(positions), strict=True):
-        expected, rounding = weighed.measured(inputs, k)
-        gradient = np.zeros(expected.shape) if found is None else found
-        if not tolerance.accepts(gradient, expected, rounding) and np.isfinite(expected).all() and not _at_corners(
-                weighed, inputs, k, gradient, expected, tolerance, rounding):
+        gradient = np.zeros(inputs[k].shape) if found is None else found
+        expected, doubt = weighed.compared(inputs, k, gradient, tolerance)
+        if not all([counted.all() for counted in weighed.counted]):  # then it may be nan where nobody can tell
+            gradient = np.where(np.isfinite(gradient), gradient, expected)
+        if not tolerance.accepts(gradient, expected, doubt) and np.isfinite(expected).all() and not _at_corners(
+                weighed, inputs, k, gradient, expected, tolerance, doubt):
             pattern, text = look(Suspect(weighed, inputs, k, gradient, expected, tolerance))
             text = f"{name}.backward, for its input {k}: {text}"
             yield Diagnosis(pattern, text, name, k, gradient, expected, backward)
@@ -173,41 +191,55 @@ def _is_same_twice(weighed: Weighed, tensors: Sequence[Tensor]) -> bool:
 
 
 def _at_corners(weighed: Weighed, tensors: Sequence[Tensor], position: int, found: Floats, expected: Floats,
-                tolerance: Tolerance, rounding: Floats | float = 0.0) -> bool:
+                tolerance: Tolerance, doubt: Floats | float = 0.0) -> bool:
     """Whether every element that disagrees lies at a corner, and has a gradient between those of the two sides."""
-    places = list(zip(*np.nonzero(np.atleast_1d(tolerance.wrong(found, expected, rounding))), strict=True))
-    if not 0 < len(places) <= _CORNERS:
-        return False
-    for place in places:
-        at = tuple(map(int, place))[: found.ndim]
-        left, right = weighed.sides(tensors, position, at)
-        low, high = sorted((left, right))
-        margin = 1e-3 * max(1e-2, abs(low), abs(high))
-        if high - low < margin or not low - margin <= found[at] <= high + margin:
-            return False
-    return True
-
-
-def _wrong_shapes(calls: Sequence[Call]) -> Iterator[Diagnosis]:
-    """The first gradient that has not the shape of what it belongs to."""
-    for function, inputs in calls:
-        if not _can_be_called(function):
+    wrong = tolerance.wrong(found, expected, doubt)
+    for at in np.ndindex(found.shape):
+        if not wrong[at]:
             continue
-        with enable_grad():
-            result = function.again()(*fresh(inputs))
-        again = result.creator
-        assert again is not None
-        with no_grad():
-            dxs = again.differentiate(result.detach().new_ones(result.shape),
-                                      tuple([edge is not None for edge in again.edges]))
-        shapes = [tensor.shape for tensor in inputs]
-        for k, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
-            if k < len(inputs) and isinstance(dx, Tensor) and inputs[k].requires_grad and dx.shape != shapes[k]:
-                nothing, name = np.zeros(shapes[k]), type(function).__name__
-                text = (f"{name}.backward returns a gradient of shape {dx.shape} for input {k} of shape {shapes[k]}. "
-                        f"A gradient has the shape of what it belongs to. {_why(dx.shape, shapes, k)}")
-                yield Diagnosis("shape", text, name, k, nothing, nothing, type(function).backward)
-                return
+        step = weighed.step(tensors, position, at)
+        sides = [[weighed.slope(tensors, position, at, -far, 0.0), weighed.slope(tensors, position, at, 0.0, far)]
+                 for far in (step, 100 * step)]
+        (low, high), further = sorted(sides[0]), abs(sides[1][1] - sides[1][0])
+        margin = 1e-3 * max(1e-2, abs(low), abs(high))
+        is_corner = high - low > margin and high - low > further / 10  # where it is smooth, the sides differ like far
+        if not is_corner or not low - margin <= found[at] <= high + margin:
+            return False
+    return bool(wrong.any())
+
+
+def _wrong_shape(function: Function, inputs: list[Tensor]) -> Iterator[Diagnosis]:
+    """The first gradient of an operation that has not the shape of what it belongs to."""
+    if not _can_be_called(function):
+        return
+    with enable_grad():
+        result = function.again()(*fresh(inputs))
+    again = result.creator
+    assert again is not None
+    with no_grad():
+        dxs = again.differentiate(result.detach().new_ones(result.shape),
+                                  tuple([edge is not None for edge in again.edges]))
+    shapes = [tensor.shape for tensor in inputs]
+    for k, dx in enumerate(dxs if isinstance(dxs, tuple) else (dxs,)):
+        if k < len(inputs) and isinstance(dx, Tensor) and inputs[k].requires_grad and dx.shape != shapes[k]:
+            name = type(function).__name__
+            text = (f"{name}.backward returns a gradient of shape {dx.shape} for input {k} of shape {shapes[k]}. "
+                    f"A gradient has the shape of what it belongs to. {_why(dx.shape, shapes, k)}")
+            yield Diagnosis("shape", text, name, k, None, None, type(function).backward)
+            return
+
+
+def _edges(calls: Sequence[Call], eps: float) -> str:
+    """Which operations have no value, or no derivative, where they were called."""
+    names = []
+    for function, inputs in calls:
+        if _is_examinable(function, inputs):
+            weighed = Weighed(lambda *arguments, it=function: it.again()(*arguments), inputs, eps)
+            differences = [weighed.numeric(inputs, k) for k, tensor in enumerate(inputs) if tensor.requires_grad]
+            if not all([its.all() for its in [*weighed.counted, *map(np.isfinite, differences)]]):
+                names.append(type(function).__name__)
+    found = ", ".join(dict.fromkeys(names))
+    return f": {found} has no finite value, or no derivative, where it was called" if found else ""
 
 
 def _why(found: tuple[int, ...], shapes: list[tuple[int, ...]], k: int) -> str:
@@ -246,14 +278,15 @@ def _writes(function: Function, inputs: list[Tensor]) -> str:
 
 
 def _hooks_change(outputs: list[Tensor]) -> bool:
-    """Whether any hook on the way returns another gradient than it was given."""
+    """Whether any hook on the way returns another gradient than it was given, or makes one of that."""
     changed = []
 
     def spied(hook: Callable[[Tensor], Tensor | None]) -> Callable[[Tensor], Tensor | None]:
         def spy(gradient: Tensor) -> Tensor | None:
             before = gradient.numpy(force=True).copy()
             after = hook(gradient)
-            changed.append(after is not None and not np.array_equal(after.numpy(force=True), before, equal_nan=True))
+            passed = gradient if after is None else after
+            changed.append(not np.array_equal(passed.numpy(force=True), before, equal_nan=True))
             return after
 
         return spy

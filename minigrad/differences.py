@@ -5,11 +5,14 @@ For each element of an input, with the other elements as they are,
     (f(x + h) - f(x - h)) / (2 h),    h = eps max(1, |x|),
 
 is its derivative up to O(h^2). The outputs of `f` are weighed with fixed numbers and added up, so that each element of
-every output counts and no two errors cancel. What does not change is left out of the sum, so that it cannot drown what
-does: a mask may hold infinities.
+every output counts and no two errors cancel. The changes are added, not the outputs, so that a large output that does
+not change cannot drown one that does. Outputs that are not finite do not count: a mask may hold infinities.
+
+One step does not suit every function: for sin(1e6 x) it is too long, for x + 1e10 it drowns in rounding. So where
+differences contradict a gradient, other steps are tried (`closely`), and those believed that agree with each other.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,22 +26,27 @@ from minigrad.tensor import Tensor
 Floats = npt.NDArray[np.float64]
 Index = tuple[int, ...]
 
+_POWERS = range(-6, 7)  # steps that are tried: h times these powers of ten
+_BELIEVED = 10  # so many of them without any change, to a step of 1000 h, are a derivative of 0, and no rounding
+_VAGUE = 100.0  # differences that are so many tolerances apart say nothing
+_SAMPLE = 20  # elements that are looked at first
+
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a gradient may be from finite differences: atol + rtol |expected|, and the rounding of the difference."""
+    """How far a gradient may be from finite differences: atol + rtol |expected|, and what these may be off by."""
 
     atol: float
     rtol: float
 
-    def wrong(self, found: Floats, expected: Floats, rounding: Floats | float = 0.0) -> npt.NDArray[np.bool_]:
+    def wrong(self, found: Floats, expected: Floats, doubt: Floats | float = 0.0) -> npt.NDArray[np.bool_]:
         """Which elements are further away; what is not finite is."""
         with np.errstate(invalid="ignore"):
-            return ~(np.abs(found - expected) <= self.atol + self.rtol * np.abs(expected) + rounding)
+            return ~(np.abs(found - expected) <= self.atol + self.rtol * np.abs(expected) + doubt)
 
-    def accepts(self, found: Floats, expected: Floats, rounding: Floats | float = 0.0) -> bool:
+    def accepts(self, found: Floats, expected: Floats, doubt: Floats | float = 0.0) -> bool:
         """Whether none is."""
-        return not self.wrong(found, expected, rounding).any()
+        return not self.wrong(found, expected, doubt).any()
 
 
 class Weighed:
@@ -51,7 +59,8 @@ class Weighed:
         self.function, self.eps = function, eps
         outputs = self.outputs(fresh(tensors))
         generator = np.random.default_rng(0)
-        self.weights: list[Floats] = [generator.uniform(0.5, 1.5, output.shape) for output in outputs]
+        self.counted = [np.isfinite(np.asarray(output.numpy(force=True))) for output in outputs]
+        self.weights: list[Floats] = [generator.uniform(0.5, 1.5, its.shape) * its for its in self.counted]
 
     def outputs(self, arguments: Sequence[Tensor]) -> list[Tensor]:
         """What the function returns, as a list."""
@@ -80,29 +89,62 @@ class Weighed:
 
     def numeric(self, tensors: Sequence[Tensor], position: int, weights: Sequence[Floats] | None = None) -> Floats:
         """What finite differences say of the input at `position`, one element after the other."""
-        return self.measured(tensors, position, weights)[0]
-
-    def measured(self, tensors: Sequence[Tensor], position: int, weights: Sequence[Floats] | None = None
-                 ) -> tuple[Floats, Floats]:
-        """The same, and how much of each may be rounding."""
-        shape = tensors[position].shape
-        differences, rounding = np.zeros(shape), np.zeros(shape)
-        for at in np.ndindex(shape):
+        differences = np.zeros(tensors[position].shape)
+        for at in np.ndindex(differences.shape):
             step = self.step(tensors, position, at)
-            changes = self._changes(self.moved(tensors, position, at, step), self.moved(tensors, position, at, -step))
-            for weight, (change, size) in zip(weights or self.weights, changes, strict=True):
-                differences[at] += (weight * change).sum() / (2 * step)
-                rounding[at] += 16 * np.finfo(float).eps * (weight * size).sum() / (2 * step)
-        return differences, rounding
+            differences[at] = self.slope(tensors, position, at, -step, step, weights)
+        return differences
 
-    def sides(self, tensors: Sequence[Tensor], position: int, at: Index) -> tuple[float, float]:
-        """The derivatives from the left and from the right at one element, which differ at a corner."""
-        step, here = self.step(tensors, position, at), self.moved(tensors, position, at, 0.0)
-        right = self._changes(self.moved(tensors, position, at, step), here)
-        left = self._changes(here, self.moved(tensors, position, at, -step))
-        both = [sum([float((weight * change).sum()) for weight, (change, _) in zip(self.weights, side, strict=True)])
-                for side in (left, right)]
-        return both[0] / step, both[1] / step
+    def compared(self, tensors: Sequence[Tensor], position: int, found: Floats, tolerance: Tolerance
+                 ) -> tuple[Floats, Floats]:
+        """The same, with a closer look where it contradicts `found`; and by how much each may be off."""
+        expected = self.numeric(tensors, position)
+        doubt, wrong = np.zeros(expected.shape), tolerance.wrong(found, expected)
+        places = [at for at in np.ndindex(expected.shape) if wrong[at]]
+        sample = places[:: max(1, len(places) // _SAMPLE)]
+        looks = {at: self.closely(tensors, position, at, tolerance) for at in sample}
+        slopes = np.array([slope for slope, _ in looks.values()])
+        if tolerance.wrong(np.array([expected[at] for at in looks]), slopes).any():
+            looks |= {at: self.closely(tensors, position, at, tolerance) for at in places if at not in looks}
+            for at, look in looks.items():
+                expected[at], doubt[at] = look
+        return expected, doubt
+
+    def closely(self, tensors: Sequence[Tensor], position: int, at: Index, tolerance: Tolerance
+                ) -> tuple[float, float]:
+        """The derivative by one element, and by how much it may be off.
+
+        Too long a step leaves the neighbourhood, too short a one drowns in rounding; between them differences agree. So
+        of all steps it is the shortest whose difference agrees with those of its neighbours, or else the one for which
+        they differ least.
+        """
+        step = self.step(tensors, position, at)
+        slopes = [self.slope(tensors, position, at, -step * 10.0**power, step * 10.0**power) for power in _POWERS]
+        here = slopes[_POWERS.index(0)]
+        if not np.isfinite(slopes).any():
+            return here, 0.0
+        still = next((k for k, slope in enumerate(slopes) if slope != 0), len(slopes))
+        slopes[:still] = [0.0 if still >= _BELIEVED else np.nan] * still
+        best, slope, doubt = np.inf, here, 0.0
+        for before, middle, after in zip(slopes, slopes[1:], slopes[2:], strict=False):
+            with np.errstate(invalid="ignore"):
+                apart = max(abs(middle - before), abs(after - middle))
+            if np.isfinite(apart) and apart / (tolerance.atol + tolerance.rtol * abs(middle)) < best:
+                best = apart / (tolerance.atol + tolerance.rtol * abs(middle))
+                slope, doubt = middle, apart
+            if best < 0.1:
+                break
+        return slope, doubt if best < _VAGUE else np.inf
+
+    def slope(self, tensors: Sequence[Tensor], position: int, at: Index, left: float, right: float,
+              weights: Sequence[Floats] | None = None) -> float:
+        """The change of the weighed sum from one element moved by `left` to the same moved by `right`, by length."""
+        starts, ends = [self.moved(tensors, position, at, step) for step in (left, right)]
+        change = 0.0
+        with np.errstate(invalid="ignore", over="ignore"):
+            for weight, start, end, counted in zip(weights or self.weights, starts, ends, self.counted, strict=True):
+                change += float((weight * np.where(counted, end - start, 0.0)).sum())
+        return change / (right - left)
 
     def step(self, tensors: Sequence[Tensor], position: int, at: Index) -> float:
         """How far an element is moved."""
@@ -117,13 +159,6 @@ class Weighed:
         arguments = fresh(tensors)
         arguments[position] = constant(original, values).requires_grad_()
         return [np.asarray(output.numpy(force=True), np.float64) for output in self.outputs(arguments)]
-
-    def _changes(self, ends: list[Floats], starts: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
-        """For each output by how much its elements change, and how large those are that do."""
-        for end, start in zip(ends, starts, strict=True):
-            with np.errstate(invalid="ignore"):
-                same = (end == start) | (np.isnan(end) & np.isnan(start))
-                yield np.where(same, 0.0, end - start), np.where(same, 0.0, np.abs(end) + np.abs(start))
 
 
 def constant(like: Tensor, array: Any) -> Tensor:

@@ -52,6 +52,8 @@ class Tape:
     they want to know, as teaching/tape.py does.
     """
 
+    follows = False  # whether it is told, too, of what the backward of a walk records for derivatives of derivatives
+
     def made(self, function: "Function", inputs: tuple[Tensor, ...], result: Tensor) -> None:
         """`function` has become a node of the graph, on the way forward."""
 
@@ -59,7 +61,7 @@ class Tape:
         """A walk back starts from `outputs`, each with the gradient in `seeds`."""
 
     def hooked(self, node: Node, before: Tensor, after: Tensor) -> None:
-        """The gradient of `node` was complete, and its hooks have made `after` of it."""
+        """The gradient of `node` was complete; its hooks made `after` of it, or left it as it was."""
 
     def visits(self, function: "Function", dy: Tensor) -> None:
         """The walk has come to `function`; the gradient of its result is complete."""
@@ -276,13 +278,12 @@ class Function:
             raise RuntimeError(self.gone())
         return self._unchanged(*self._output)._with_creator(self)
 
-    def known(self) -> Iterator[tuple[int | None, Tensor]]:
-        """What is saved, and unchanged: tensors with their position among the inputs, None for the result."""
+    def known(self) -> Iterator[tuple[int | None, Tensor, bool]]:
+        """What is saved: the position among the inputs, None for the result; the tensor; whether it is as it was."""
         for position, saved in [*enumerate(self._saved or ()), (None, self._output)]:
             if saved is not None:
                 tensor, array, version = saved
-                if tensor.array is array and tensor.version.count == version:
-                    yield position, tensor
+                yield position, tensor, tensor.array is array and tensor.version.count == version
 
     def _unchanged(self, tensor: Tensor, array: Array, version: int) -> Tensor:
         if tensor.array is not array or tensor.version.count != version:

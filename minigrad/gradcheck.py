@@ -28,27 +28,28 @@ def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *
               rtol: float = 1e-3, raise_exception: bool = True) -> bool:
     """Whether the gradients of `function(*inputs)` agree with central differences.
 
-    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|, and
-    what the rounding of a difference may add. `eps` is by how much elements are moved, relative to those above 1.
+    Every input that requires grad is checked, element by element: |analytic - numeric| <= atol + rtol * |numeric|.
+    `eps` is by how much elements are moved, relative to those above 1; where that contradicts, other steps are tried.
     They must be float64: in float32 the difference of two rounded numbers says little. `function` may return one
     tensor or several. Raises GradcheckError with the input, the index, both numbers and a diagnosis: whose backward is
-    wrong, and what mistake it looks like. With raise_exception=False returns False instead.
+    wrong, and what mistake it looks like; or that differences cannot tell. With raise_exception=False returns False
+    instead.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     checked = _checked_positions("gradcheck", tensors, eps)
     weighed, tolerance = Weighed(function, tensors, eps), Tolerance(atol, rtol)
 
-    def failed(message: str, position: int, found: Floats | None, expected: Floats) -> bool:
+    def failed(message: str, position: int, found: Floats | None, expected: Floats, doubt: Floats | float) -> bool:
         if not raise_exception:
             return False
-        diagnosis = diagnose(function, tensors, position, found, expected, eps, tolerance)
+        diagnosis = diagnose(function, tensors, position, found, expected, doubt, eps, tolerance)
         raise GradcheckError(f"{message}\nDiagnosis: {diagnosis}", diagnosis)
 
     try:
         analytic = weighed.analytic(tensors, checked)
     except RuntimeError as error:  # a gradient of the wrong shape has a diagnosis, too
         position = checked[0]
-        diagnosis = diagnose(function, tensors, position, None, weighed.numeric(tensors, position), eps, tolerance)
+        diagnosis = diagnose(function, tensors, position, None, weighed.numeric(tensors, position), 0, eps, tolerance)
         if diagnosis.pattern != "shape":
             raise
         if not raise_exception:
@@ -58,19 +59,21 @@ def gradcheck(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *
         message = "gradcheck: no output of the function depends on an input that requires grad."
         numeric = {position: weighed.numeric(tensors, position) for position in checked}
         position = next((position for position in checked if numeric[position].any()), checked[0])
-        return failed(message, position, None, numeric[position])
+        return failed(message, position, None, numeric[position], 0)
     for position, gradient in zip(checked, analytic, strict=True):
-        expected, rounding = weighed.measured(tensors, position)
-        found = np.zeros(expected.shape) if gradient is None else gradient
-        wrong = tolerance.wrong(found, expected, rounding)
+        found = np.zeros(tensors[position].shape) if gradient is None else gradient
+        expected, doubt = weighed.compared(tensors, position, found, tolerance)
+        wrong, told = tolerance.wrong(found, expected, doubt), "wrong"
+        if not wrong.any():
+            wrong, told = tolerance.wrong(found, expected), "not confirmed"
         if wrong.any():
             at = np.unravel_index(int(np.argmax(wrong)), found.shape)
             where = f"[{', '.join(map(str, at))}]" if at else "its element"
             return failed(
-                f"gradcheck: the gradient of inputs[{position}] (shape {tensors[position].shape}) is wrong at "
+                f"gradcheck: the gradient of inputs[{position}] (shape {tensors[position].shape}) is {told} at "
                 f"{where}: backward says {found[at]:.10g}, finite differences {expected[at]:.10g} "
-                f"({int(wrong.sum())} of {wrong.size} elements are wrong).",
-                position, gradient, expected,
+                f"({int(wrong.sum())} of {wrong.size} elements are {told}).",
+                position, gradient, expected, doubt,
             )
     return True
 
@@ -115,4 +118,7 @@ def _checked_positions(name: str, tensors: Sequence[Any], eps: float) -> list[in
         if tensors[position].dtype != float64:
             raise TypeError(f"{name}: inputs[{position}] is {tensors[position].dtype}; finite differences need float64 "
                             "(.double()).")
+        if not np.isfinite(tensors[position].numpy(force=True)).all():
+            raise ValueError(f"{name}: inputs[{position}] holds infinities or nan, of which there are no differences. "
+                             "Take finite numbers, or requires_grad=False for a mask.")
     return positions

@@ -78,6 +78,12 @@ class Suspect:
         return self.tolerance.wrong(self.found, self.expected)
 
     @cached_property
+    def is_thin(self) -> bool:
+        """Whether the inputs have fewer than three different numbers."""
+        numbers = np.concatenate([tensor.numpy(force=True).ravel() for tensor in self.tensors])
+        return np.unique(numbers).size < 3
+
+    @cached_property
     def is_spatial(self) -> bool:
         """Whether an element has a part in several outputs, as pixels have. If not, its place cannot be the matter."""
         places = list(np.ndindex(self.expected.shape))
@@ -96,7 +102,10 @@ def look(it: Suspect) -> tuple[str, str]:
         if each in looks or (it.expected.ndim >= 1 and it.is_spatial):
             for pattern, text in each(it):
                 return pattern, text
-    return "unknown", "it fits no pattern that is known; compare the numbers with the equation, element by element."
+    advice = "compare the numbers with the equation, element by element"
+    if it.is_thin:
+        advice = "at inputs with more different numbers more could be told"
+    return "unknown", f"it fits no pattern that is known; {advice}."
 
 
 def _nan(it: Suspect) -> Iterator[tuple[str, str]]:
@@ -121,6 +130,8 @@ def _factor(it: Suspect) -> Iterator[tuple[str, str]]:
     factor = float((it.found * it.expected).sum()) / squares if squares else 0.0
     if not factor or not it.looks_like(factor * it.expected):
         return
+    if it.is_thin and abs(factor) != 1:
+        return  # what is a multiple at one or two numbers may be anything at others
     sizes = {size for weight in it.weighed.weights for size in (*weight.shape, weight.size)}
     sizes |= {size for tensor in it.tensors for size in (*tensor.shape, tensor.numel())}
     if abs(factor - 2) < 1e-3:
@@ -131,8 +142,6 @@ def _factor(it: Suspect) -> Iterator[tuple[str, str]]:
         meaning = f"That is 1/{round(1 / factor)}: is it a mean where a sum belongs?"
     elif any([size > 1 and abs(factor - size) < 1e-3 * size for size in sizes]):
         meaning = f"There are {round(factor)} elements along some axis, or in all: is it a sum where a mean belongs?"
-    elif np.unique(np.round(it.expected, 9)).size < 3:
-        return  # of one or two numbers each is a multiple of any other
     else:
         meaning = "Is there a constant of the forward pass that the backward has forgotten?"
     yield "factor", f"it is {factor:.6g} times what it should be, in every element. {meaning}"
@@ -154,7 +163,8 @@ def _rotated(it: Suspect) -> Iterator[tuple[str, str]]:
 
 def _transposed(it: Suspect) -> Iterator[tuple[str, str]]:
     if it.expected.ndim >= 2 and it.looks_like(np.swapaxes(it.expected, -1, -2)):
-        yield "transposed", "it is transposed. Take the factors in the other order, each transposed."
+        cure = "Take the factors in the other order, each transposed." if it.others else "Transpose it back."
+        yield "transposed", f"it is transposed. {cure}"
     for other in it.others:
         shape = it.tensors[other].shape
         if shape[-1] == shape[-2] > 1 and it.looks_like(it.with_other(other, lambda array: np.swapaxes(array, -1, -2))):
@@ -163,6 +173,8 @@ def _transposed(it: Suspect) -> Iterator[tuple[str, str]]:
 
 
 def _missing_sum(it: Suspect) -> Iterator[tuple[str, str]]:
+    if not it.is_spatial:
+        return
     for axis in range(max([weight.ndim for weight in it.weighed.weights])):
         size = max([weight.shape[axis] for weight in it.weighed.weights if axis < weight.ndim])
         for index, which in ((0, "first"), (size - 1, "last")):

@@ -1,5 +1,6 @@
 """python -m minigrad: every command runs, prints its text and writes its page; what makes no sense is refused."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -111,8 +112,7 @@ def test_open(monkeypatch: pytest.MonkeyPatch) -> None:
         (["replay", "--depth", "-1"], "depth=-1"),
         (["compare", "--x", "1,1,8,8"], "--x and --w go together"),
         (["compare", "--stride", "2"], "--x and --w go together"),
-        (["clinic", "floats.py"], "float32"),
-        (["clinic", "."], "."),
+        (["clinic", "."], ". is no file"),
         (["compare", "--x", "1,1,8", "--w", "1,1,2,2"], "needs shapes of four numbers"),
         (["clinic", "nowhere.py"], "nowhere.py"),
         (["clinic", "empty.py"], "must define operation(*inputs) and inputs()"),
@@ -122,10 +122,29 @@ def test_open(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_nonsense_is_refused(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty.py").touch()
-    floats = "import minigrad\noperation = minigrad.exp\ninputs = lambda: [minigrad.ones(2, requires_grad=True)]\n"
-    Path("floats.py").write_text(floats)
     Path("file").touch()
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_errors_of_a_file_are_those_of_its_author() -> None:
+    """A usage message would hide the line."""
+    head = "import minigrad\ninputs = lambda: [minigrad.ones(2, requires_grad=True)]\n"
+    Path("floats.py").write_text(head + "operation = minigrad.exp\n")
+    with pytest.raises(TypeError, match="float32"):
+        main(["clinic", "floats.py"])
+    Path("missing.py").write_text("import nothing_of_that_name\n")
+    with pytest.raises(ImportError, match="nothing_of_that_name"):
+        main(["clinic", "missing.py"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+@pytest.mark.parametrize("command", ["explain", "edge"])
+def test_a_reader_who_has_seen_enough(command: str) -> None:
+    program = f"{shlex.quote(sys.executable)} -m minigrad {command} | head -1"
+    run = subprocess.run(["bash", "-c", f"set -o pipefail; {program}"], capture_output=True, text=True, check=True)
+    assert run.stdout.count("\n") == 1
+    assert run.stderr == ""
+    assert command == "edge" or Path("out/explain.html").exists()

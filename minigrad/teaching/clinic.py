@@ -7,6 +7,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 from minigrad.diagnosis import PATTERNS, Diagnosis, examined
@@ -27,7 +28,8 @@ def examine(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], *, 
         examination.diagnosis.pattern            # "factor", or whichever it is; diagnosis is None if all is well
 
     It is `gradcheck`, which raises the same diagnosis, as a page: arguments and errors are the same. Beyond the
-    function as a whole, every operation that it records is checked by itself.
+    function as a whole, every operation that it records is checked by itself, also for inputs that are none of the
+    function's: it may be wrong though the gradients of all `inputs` are right.
     """
     tensors = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     try:
@@ -58,6 +60,9 @@ class Examination(Page):
 
         self.operations, wrong = examined(function, tensors, eps, Tolerance(atol, rtol))
         self.wrong = sorted({diagnosis.operation for diagnosis in wrong})
+        if error is None and wrong:
+            self.diagnosis = wrong[0]
+            self.complaint = "The gradients of all inputs are right, but not all that its operations do."
         self.source = _source(function, self.diagnosis)
 
     def __str__(self) -> str:
@@ -74,10 +79,11 @@ class Examination(Page):
         common = {"operations": self.operations, "wrong": self.wrong, "source": self.source, "patterns": PATTERNS}
         if diagnosis is None:
             return {**common, "pattern": None}
-        large = diagnosis.expected.size > _MOST
+        shape = None if diagnosis.expected is None else diagnosis.expected.shape
+        large = shape is not None and prod(shape) > _MOST
         return {
             **common, "pattern": diagnosis.pattern, "text": diagnosis.text, "complaint": self.complaint,
-            "operation": diagnosis.operation, "position": diagnosis.position, "shape": diagnosis.expected.shape,
+            "operation": diagnosis.operation, "position": diagnosis.position, "shape": shape,
             "found": None if large else diagnosis.found, "expected": None if large else diagnosis.expected,
         }
 

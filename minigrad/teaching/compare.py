@@ -102,8 +102,9 @@ def compare(operation: str = "conv2d", shapes: Any = None, *, seconds: float = 0
     if not (isinstance(seconds, (int, float)) and seconds >= 0):
         raise ValueError(f"compare: seconds={seconds!r} must not be negative.")
     cases = dict(_cases(_DEFAULT if shapes is None else shapes))
-    rows = [row for name, geometry in cases.items() for row in _rows(name, geometry, seconds)]
-    return Comparison(cases, rows, _peak())
+    peak = _peak()
+    rows = [row for name, geometry in cases.items() for row in _rows(name, geometry, seconds, peak)]
+    return Comparison(cases, rows, peak)
 
 
 def _cases(shapes: Any) -> Iterator[tuple[str, ConvGeometry]]:
@@ -136,11 +137,10 @@ def _described(x: Shape, w: Shape, options: dict[str, Any]) -> str:
     return " ".join(parts + [f"{key} {value}" for key, value in options.items()])
 
 
-def _rows(name: str, geometry: ConvGeometry, seconds: float) -> Iterator[Row]:
+def _rows(name: str, geometry: ConvGeometry, seconds: float, peak: float | None) -> Iterator[Row]:
     generator = np.random.default_rng(0)
     x, w = [generator.standard_normal(shape, np.float32) for shape in (geometry.x_shape, geometry.w_shape)]
     right = numpy_conv2d(x.astype(np.float64), w.astype(np.float64), geometry)
-    peak = _peak()
     for rung, contender in _contenders(x, w, geometry):
         if isinstance(contender, str):
             yield Row(name, rung, None, None, None, None, contender)
@@ -185,22 +185,14 @@ def _on_the_processor(x: Floats, w: Floats, geometry: ConvGeometry) -> Iterator[
         names["grouped"] = "Cython, groups in lanes"
     names["winograd"] = "Cython, Winograd"
     for rung, title in names.items():
-        with cpu.use(rung):
+        with cpu.use(rung):  # until the next is asked for, so that it is no part of what is timed
             try:
                 device.conv2d(x, w, geometry)
             except ValueError as error:
                 yield title, str(error).partition(";")[0]
                 continue
-        yield title, _forced(cpu, device, rung, x, w, geometry)
+            yield title, lambda: device.conv2d(x, w, geometry)
     yield f"minigrad takes: {cpu.choose(geometry, x.dtype)}", lambda: device.conv2d(x, w, geometry)
-
-
-def _forced(cpu: Any, device: Any, rung: str, x: Floats, w: Floats, geometry: ConvGeometry) -> Convolve:
-    def convolve() -> Floats:
-        with cpu.use(rung):
-            return device.conv2d(x, w, geometry)  # type: ignore[no-any-return]
-
-    return convolve
 
 
 def _on_opencl(x: Floats, w: Floats, geometry: ConvGeometry) -> Convolve | str:

@@ -41,7 +41,9 @@ def draw(output: Tensor, depth: int | None = None) -> "Drawing":
         minigrad.draw(loss).save("loss.svg")     # or .dot, for graphviz
         print(minigrad.draw(loss))               # in a terminal: a line for each operation
 
-    Variables of the caller lend their names. A value is shown where a variable, or the graph itself, has kept it.
+    Variables of the caller lend their names. A value is shown where a variable, or the graph itself, has kept it. Draw
+    before an optimizer writes into the parameters: once backward() has freed what it needed, leaves show what they
+    hold now.
 
     Args:
         output: a tensor that requires grad; it may have any shape, and backward() need not have been called.

@@ -196,7 +196,14 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse]
     for node, tensor in [*names.values.items(), *[(output._node(), output) for output in outputs]]:
         if node in leading and node not in known:
             known[node] = Glimpse.of(tensor)
-    saved = {function: dict(function.known()) for function in functions}
+    saved: dict[Function, dict[int | None, Tensor]] = {function: {} for function in functions}
+    changed = set()  # leaves that have been written in place since they were used
+    for function in functions:
+        for position, tensor, is_unchanged in function.known():
+            if is_unchanged:
+                saved[function][position] = tensor
+            elif position is not None:
+                changed.add(function.edges[position])
     for function in functions:  # what one has saved of another's result
         for position, tensor in saved[function].items():
             node = function if position is None else function.edges[position]
@@ -205,7 +212,8 @@ def trace(outputs: Sequence[Tensor], names: Names, values: Mapping[int, Glimpse]
 
     def tensor_node(tensor: Tensor, name: str) -> int:
         gradient = None if tensor.grad is None else Glimpse.of(tensor.grad)
-        nodes.append(Node("", name, tensor.shape, str(tensor.dtype), True, [], Glimpse.of(tensor), gradient))
+        value = None if tensor in changed else Glimpse.of(tensor)
+        nodes.append(Node("", name, tensor.shape, str(tensor.dtype), True, [], value, gradient))
         return len(nodes) - 1
 
     def constant_node(function: Function, position: int) -> int | None:

@@ -170,7 +170,7 @@ class Laboratory(Page):
         verdict = "converges" if self.lr < self.limit else f"does not converge: lr must be below {limit}"
         rate, measured = number_text(self.rate), f"by {number_text(self.measured)}"
         if math.isnan(self.measured):
-            measured = "it has arrived" if self.losses[-1] < self.losses[0] else "it is beyond all numbers"
+            measured = "it has arrived" if self.losses[-1] <= self.losses[0] else "it is beyond all numbers"
         target, loss = self.target.round(9).tolist(), number_text(self.losses[-1])
         return f"""\
 The loss is a quadratic with Hessian {self.hessian.round(9).tolist()}: eigenvalues {ends}.

@@ -23,6 +23,8 @@ from os import PathLike
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from minigrad import function as engine
 from minigrad.autograd import reached
 from minigrad.function import Function, no_grad, watched_by
@@ -166,7 +168,8 @@ class Tape(engine.Tape):
                 walk.recursion = [*starts, *self._recursed(sums)]
 
     def hooked(self, node: Any, before: Tensor, after: Tensor) -> None:
-        self._keep(None, 0, node, None, before, after, hooked=True)
+        if not np.array_equal(before.numpy(force=True), after.numpy(force=True), equal_nan=True):
+            self._keep(None, 0, node, None, before, after, hooked=True)
 
     def visits(self, function: Function, dy: Tensor) -> None:
         if self._walk is not None:
@@ -229,7 +232,8 @@ class Tape(engine.Tape):
         """
         if not self.walks:
             raise RuntimeError("replay: no backward() was called inside `with minigrad.record() as tape:`, so there is "
-                               "nothing to see.")
+                               "nothing to see. (A captured step replays primitives, and walks no graph: record the "
+                               "step itself.)")
         page = Replay(self, checked_depth("replay", depth))
         if path is not None:
             page.save(path)
@@ -256,7 +260,7 @@ def record() -> Tape:
 
     Variables of the caller lend their names. A forward pass inside the `with` statement lends its values; of one
     outside those are shown that variables, or the graph itself, have kept. Each backward() is a walk of its own, so a
-    second one shows what accumulates in .grad.
+    second one shows what accumulates in .grad. A captured step walks no graph: record the step that was captured.
     """
     return Tape()
 

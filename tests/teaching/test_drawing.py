@@ -123,6 +123,14 @@ def test_a_constant_that_is_used_again_is_one_box() -> None:
     assert [box.title for box in minigrad.draw((x * w).exp() * x).boxes].count("x") == 1
 
 
+def test_a_leaf_that_was_written_since_shows_no_number_of_today() -> None:
+    w = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    loss = (w * w).sum()
+    with minigrad.no_grad():
+        w -= 20
+    assert [line.split("  ")[-1].strip() for line in str(minigrad.draw(loss)).splitlines()] == ["2", "2", "scalar, 5"]
+
+
 def test_a_module_that_is_gone_is_called_by_its_class() -> None:
     y = nn.Sequential(nn.Linear(2, 2))(minigrad.ones(1, 2)).sum()
     assert titles(minigrad.draw(y, depth=0))== ["Sequential", "y = SumTo"]

@@ -48,6 +48,53 @@ def test_says_that_all_is_well() -> None:
     assert repr(examination) == "<Examination: well>"
 
 
+class AddBias(Function):
+    def forward(self, x: Any, b: Any) -> Any:
+        return self.device.add(x, b)
+
+    def backward(self, dy: Tensor) -> tuple[Tensor, Tensor]:
+        return dy, dy
+
+
+class Tripled(Function):
+    """3 x, by a backward that writes into what it is given."""
+
+    def forward(self, x: Any) -> Any:
+        return self.device.add(x, self.device.add(x, x))
+
+    def backward(self, dy: Tensor) -> Tensor:
+        return dy.mul_(3)
+
+
+def test_a_gradient_of_the_wrong_shape() -> None:
+    x, b = [minigrad.randn(*shape, dtype="float64", requires_grad=True) for shape in ((5, 4), (4,))]
+    examination = minigrad.examine(lambda x, b: AddBias()(x, b).exp(), [x, b])
+    assert examination.diagnosis is not None
+    assert (examination.diagnosis.pattern, examination.wrong) == ("shape", ["AddBias"])
+    assert "sum over the axes" in str(examination)
+    assert examination.data()["shape"] is None
+
+
+def test_an_operation_that_is_wrong_for_what_is_not_among_the_inputs() -> None:
+    x, y = [minigrad.randn(2, 3, dtype="float64", requires_grad=True) for _ in range(2)]
+    examination = minigrad.examine(lambda x: Doubled()(x, y), x)
+    assert examination.diagnosis is not None
+    assert (examination.diagnosis.pattern, examination.diagnosis.position) == ("factor", 1)
+    assert str(examination).startswith("The gradients of all inputs are right, but not all that its operations do.\n")
+
+
+@pytest.mark.browser
+def test_where_there_are_no_two_gradients_none_are_shown(open_page: Callable[..., Any]) -> None:
+    def function(x: Tensor) -> Tensor:
+        y = x * 1
+        return Tripled()(y) + y
+
+    examination = minigrad.examine(function, minigrad.randn(3, dtype="float64", requires_grad=True))
+    page = open_page(examination)
+    assert page.locator("#verdict").inner_text().startswith("in place: Tripled.backward writes into dy")
+    assert page.locator("#chart").is_hidden()
+
+
 def test_wrong_inputs_are_refused_as_by_gradcheck() -> None:
     with pytest.raises(TypeError, match="float64"):
         minigrad.examine(minigrad.exp, minigrad.ones(2, requires_grad=True))

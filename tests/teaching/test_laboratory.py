@@ -99,6 +99,21 @@ def test_where_it_has_arrived_there_is_nothing_to_measure() -> None:
     assert "it has arrived in the second half" in str(minigrad.laboratory(steps=500))
 
 
+def test_one_that_begins_at_the_end_has_arrived() -> None:
+    assert "it has arrived in the second half" in str(minigrad.laboratory(start=(1, -1)))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [({"start": (1, -1)}, "steps it has arrived"), ({"steps": 500}, "steps it has arrived"),
+     ({}, "steps it was by 0.7"), ({"lr": 1e6, "steps": 500}, "steps it is beyond all numbers"),
+     ({"lr": 1 / 36}, "steps it was by 0.66667")],
+)  # fmt: skip
+def test_the_verdict_on_the_page(open_page: Callable[..., Any], arguments: dict[str, Any], says: str) -> None:
+    assert says in open_page(minigrad.laboratory(**arguments)).locator("#verdict").inner_text()
+
+
 def test_an_explosion_is_no_crash() -> None:
     it = minigrad.laboratory(lr=1e6, steps=500)
     assert not math.isfinite(it.losses[-1])

@@ -181,6 +181,14 @@ def test_hooks_run_once_and_are_seen() -> None:
     ]
 
 
+def test_a_hook_that_writes_into_its_gradient_is_seen() -> None:
+    x = number(2.0)
+    x.register_hook(lambda dx: (dx.mul_(3), None)[1])
+    with minigrad.record() as tape:
+        (x * 5).backward()
+    assert str(tape).splitlines()[-2:] == ["  3  a hook of x makes 15 of 5", "  4  x.grad is 15"]
+
+
 def test_a_hook_is_seen_under_grad_too() -> None:
     x = number(2.0)
     x.register_hook(lambda dx: dx * 3)

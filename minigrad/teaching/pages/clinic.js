@@ -36,7 +36,7 @@ const minus = (one, other) =>
 const listed = (values) => (Array.isArray(values) ? values : [values]);
 
 function drawMatrices() {
-  find("chart").hidden = data.pattern === null || data.pattern === "shape";
+  find("chart").hidden = data.pattern === null || data.shape === null;
   if (find("chart").hidden) return;
   find("where").textContent =
     (data.operation ? `${data.operation}.backward, input ${data.position}` : `inputs[${data.position}]`) +

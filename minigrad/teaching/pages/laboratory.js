@@ -243,9 +243,12 @@ let speech = null; // for screen readers the verdict changes when a slider has c
 function drawVerdict() {
   const { low, high } = eigen(experiment().hessian),
     half = Math.floor(state.steps / 2);
-  const measured = (run.losses[state.steps] / run.losses[half]) ** (0.5 / (state.steps - half));
-  const stable = state.lr < limit(),
-    last = run.losses[state.steps];
+  const last = run.losses[state.steps],
+    factor = (last / run.losses[half]) ** (0.5 / (state.steps - half)),
+    stable = state.lr < limit();
+  let measured = `it was by ${number(factor, 5)}`;
+  if (last <= 1e-24 * run.losses[0]) measured = "it has arrived: what is left is rounding";
+  else if (!Number.isFinite(last) || !Number.isFinite(run.losses[half])) measured = "it is beyond all numbers";
   find("verdict").classList.toggle("ill", !stable);
   const share = state.lr / limit(),
     words = [
@@ -254,7 +257,7 @@ function drawVerdict() {
         : `It does not converge: the learning rate must be below 2 (1 + momentum) / ${number(high, 4)} = ` +
           `${number(limit(), 5)}.`,
       `In the long run the error is multiplied by ${number(rate(), 5)} per step; in the second half of these ` +
-        `${state.steps} steps it was by ${Number.isFinite(measured) ? number(measured, 5) : "beyond all numbers"}.`,
+        `${state.steps} steps ${measured}.`,
       `Loss at the end: ${number(last, 4)}. Without momentum the best learning rate is ` +
         `2 / (${number(low, 4)} + ${number(high, 4)}) = ${number(2 / (low + high), 4)}.`,
     ];

@@ -244,7 +244,13 @@ function inspect(number) {
   find("inspected").replaceChildren(
     make("h2", {}, it.title),
     make("p", { class: "soft" }, [it.path, it.shape.join(" × ") || "a number", it.dtype].filter(Boolean).join(", ")),
-    figure("value", it.value, "not kept: no backward reads it, and it has no name"),
+    figure(
+      "value",
+      it.value,
+      it.operation
+        ? "not kept: no backward reads it, and it has no name"
+        : "not known: it has been written in place since it was used",
+    ),
     figure("gradient so far", gradient, "none"),
   );
 }
