@@ -119,7 +119,7 @@ class Weighed:
         they differ least.
         """
         step = self.step(tensors, position, at)
-        slopes = [self.slope(tensors, position, at, -step * 10.0**power, step * 10.0**power) for power in _POWERS]
+        slopes = [self._slope_if_any(tensors, position, at, step * 10.0**power) for power in _POWERS]
         here = slopes[_POWERS.index(0)]
         if not np.isfinite(slopes).any():
             return here, 0.0
@@ -128,13 +128,20 @@ class Weighed:
         best, slope, doubt = np.inf, here, 0.0
         for before, middle, after in zip(slopes, slopes[1:], slopes[2:], strict=False):
             with np.errstate(invalid="ignore"):
-                apart = max(abs(middle - before), abs(after - middle))
+                apart = np.abs([middle - before, after - middle]).max()  # nan if any is
             if np.isfinite(apart) and apart / (tolerance.atol + tolerance.rtol * abs(middle)) < best:
                 best = apart / (tolerance.atol + tolerance.rtol * abs(middle))
                 slope, doubt = middle, apart
             if best < 0.1:
                 break
         return slope, doubt if best < _VAGUE else np.inf
+
+    def _slope_if_any(self, tensors: Sequence[Tensor], position: int, at: Index, step: float) -> float:
+        """The slope over such a step; nan where the function refuses to go, or returns another number of elements."""
+        try:
+            return self.slope(tensors, position, at, -step, step)
+        except Exception:  # noqa: BLE001  (so far away it may raise what it likes)
+            return np.nan
 
     def slope(self, tensors: Sequence[Tensor], position: int, at: Index, left: float, right: float,
               weights: Sequence[Floats] | None = None) -> float:

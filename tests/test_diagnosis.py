@@ -315,6 +315,15 @@ def test_differences_that_cannot_tell_say_so() -> None:
     assert not minigrad.gradcheck(noisy, inputs((3,)), raise_exception=False)
 
 
+def test_where_a_function_refuses_to_go_no_step_is_taken() -> None:
+    def careful(x: Tensor) -> Tensor:
+        if (x > 2e-5).any():
+            raise ValueError("too much")
+        return x.log() + x[x > 1e-6].sum()
+
+    assert minigrad.gradcheck(careful, [at(1e-5, 1.5e-5)])
+
+
 def test_inputs_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match=r"inputs\[0\] holds infinities or nan"):
         minigrad.gradcheck(lambda x: x * 2, [at(np.inf, 1.0)])
