@@ -310,8 +310,9 @@ def test_differences_that_cannot_tell_say_so() -> None:
         noise = np.sin(1e15 * x.numpy(force=True))
         return x * 2 + minigrad.tensor(noise)
 
-    found = diagnosis_of(noisy, inputs((3,)))
-    assert (found.pattern, found.operation) == ("undecided", "")
+    for _ in range(10):
+        found = diagnosis_of(noisy, inputs((3,)))
+        assert (found.pattern, found.operation) == ("undecided", "")
     assert not minigrad.gradcheck(noisy, inputs((3,)), raise_exception=False)
 
 
