@@ -13,12 +13,12 @@ import numpy as np
 
 from minigrad.autograd import grad, reached
 from minigrad.differences import Floats, Tolerance, Weighed, constant, fresh
-from minigrad.dtypes import float64
+from minigrad.dtypes import float32, float64
 from minigrad.function import Function, Tape, enable_grad, no_grad, watched_by
 from minigrad.looks import LOOKS, Suspect, look
 from minigrad.tensor import Tensor
 
-_MOST = 3000  # elements of the inputs of an operation that is looked into
+_MOST = 10_000  # elements of the inputs of an operation that is looked into
 
 PATTERNS = {  # in the order in which they are tried
     "shape": "the gradient has not the shape of its input",
@@ -85,7 +85,7 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
     if np.any(doubt) and tolerance.accepts(gradient, expected, doubt):
         return verdict("undecided", f"finite differences cannot tell what the gradient of {name} is: they change with "
                        "the step. Numbers of very different sizes may cancel, float32 may be on the way, or the "
-                       "function changes faster than that. Take other inputs, or another eps.")
+                       "function jumps there, or changes faster than that. Take other inputs, or another eps.")
     if _at_corners(weighed, tensors, position, gradient, expected, tolerance):
         return verdict("corner", f"{name} lies at a corner of the function, as 0 is one of relu: from the left it has "
                        "another derivative than from the right, and what lies between is a gradient. Move it a little.")
@@ -96,6 +96,9 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         return verdict("cut", f"the graph is cut: no recorded operation uses {name}, though the result depends on it. "
                        "It went through .detach(), .data, .numpy(), .item() or no_grad(), or into a new tensor made of "
                        "its numbers. Use the tensor itself.")
+    if any([tensor.dtype == float32 for _, inputs in calls for tensor in inputs]):
+        return verdict("undecided", f"finite differences cannot tell what the gradient of {name} is: some of the "
+                       "function is computed in float32, which rounds too coarsely for them. Say .double() there.")
     if _hooks_change(outputs):
         return verdict("hook", f"a hook changes the gradient of {name} on its way. Every backward itself is right.")
     if not np.isfinite(gradient).all() and not all([counted.all() for counted in weighed.counted]):
@@ -108,15 +111,20 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
                        f"{uses} {'use' if uses == 1 else 'uses'} of {name}: another may go through .detach(), .data, "
                        ".numpy(), .item() or no_grad(), there or further on; or a tensor was written behind its back.")
     pattern, text = look(Suspect(weighed, tensors, position, gradient, expected, tolerance))
-    return verdict(pattern, f"the gradient of {name}: {text}")
+    large = dict.fromkeys([type(function).__name__ for function, inputs in calls if _is_large(inputs)])
+    more = f" {', '.join(large)} had too much to be looked into: smaller inputs would tell more." if large else ""
+    return verdict(pattern, f"the gradient of {name}: {text}{more}")
 
 
 def examined(function: Callable[..., Any], tensors: Sequence[Tensor], eps: float, tolerance: Tolerance
-             ) -> tuple[list[str], list[Diagnosis]]:
-    """The operations that `function` records, by name, oldest first; and what is wrong with any by itself."""
+             ) -> tuple[list[str], list[Diagnosis], list[str]]:
+    """The operations that `function` records, by name, oldest first; what is wrong with any by itself; and the names of
+    those that had too many elements to be looked into.
+    """
     calls, _, _ = _recorded(Weighed(function, tensors, eps), tensors, 0)
     wrong = list(_of_operations(calls, eps, tolerance))
-    return [type(call).__name__ for call, _ in calls], wrong
+    large = [type(function).__name__ for function, inputs in calls if _is_large(inputs)]
+    return [type(call).__name__ for call, _ in calls], wrong, large
 
 
 class _Witness(Tape):
@@ -145,8 +153,11 @@ def _recorded(weighed: Weighed, tensors: Sequence[Tensor], position: int) -> tup
 
 def _is_examinable(function: Function, inputs: list[Tensor]) -> bool:
     """Whether it has a forward of its own, and numbers that finite differences can tell apart, and not too many."""
-    small = sum([tensor.numel() for tensor in inputs]) <= _MOST
-    return _can_be_called(function) and small and all([tensor.dtype == float64 for tensor in inputs])
+    return _can_be_called(function) and not _is_large(inputs) and all([tensor.dtype == float64 for tensor in inputs])
+
+
+def _is_large(inputs: list[Tensor]) -> bool:
+    return sum([tensor.numel() for tensor in inputs]) > _MOST
 
 
 def _can_be_called(function: Function) -> bool:
@@ -198,14 +209,20 @@ def _at_corners(weighed: Weighed, tensors: Sequence[Tensor], position: int, foun
         if not wrong[at]:
             continue
         step = weighed.step(tensors, position, at)
-        sides = [[weighed.slope(tensors, position, at, -far, 0.0), weighed.slope(tensors, position, at, 0.0, far)]
-                 for far in (step, 100 * step)]
-        (low, high), further = sorted(sides[0]), abs(sides[1][1] - sides[1][0])
-        margin = 1e-3 * max(1e-2, abs(low), abs(high))
-        is_corner = high - low > margin and high - low > further / 10  # where it is smooth, the sides differ like far
-        if not is_corner or not low - margin <= found[at] <= high + margin:
+        ends = [((-far, 0.0), (0.0, far)) for far in (step, 10 * step, 100 * step, 1000 * step)]
+        sides = [sorted([weighed.slope(tensors, position, at, *end) for end in both]) for both in ends]
+        if not any([_is_corner(three, float(found[at])) for three in (sides[:3], sides[1:])]):
             return False
     return bool(wrong.any())
+
+
+def _is_corner(sides: Sequence[Sequence[float]], found: float) -> bool:
+    """Whether slopes to the left and to the right differ, by the same over short and longer steps (where a function is
+    smooth they differ like the steps), and `found` is between them."""
+    gaps = [high - low for low, high in sides]
+    low, high = sides[-1]
+    margin = 1e-3 * max(1e-2, abs(low), abs(high))
+    return min(gaps) > margin and max(gaps) < 1.3 * min(gaps) and low - margin <= found <= high + margin
 
 
 def _wrong_shape(function: Function, inputs: list[Tensor]) -> Iterator[Diagnosis]:

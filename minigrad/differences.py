@@ -26,8 +26,9 @@ from minigrad.tensor import Tensor
 Floats = npt.NDArray[np.float64]
 Index = tuple[int, ...]
 
-_POWERS = range(-6, 7)  # steps that are tried: h times these powers of ten
-_BELIEVED = 10  # so many of them without any change, to a step of 1000 h, are a derivative of 0, and no rounding
+_POWERS = range(-12, 7)  # steps that are tried: h times these powers of ten
+_BELIEVED = 16  # so many of them without any change, to a step of 1000 h, are a derivative of 0, and no rounding
+_NEIGHBOURS = 2  # on each side, which must agree
 _VAGUE = 100.0  # differences that are so many tolerances apart say nothing
 _SAMPLE = 20  # elements that are looked at first
 
@@ -52,15 +53,20 @@ class Tolerance:
 class Weighed:
     """The scalar sum_k (outputs[k] * weights[k]).sum() of what `function` returns, as a function of its inputs.
 
-    The weights are random, but always the same, and away from zero.
+    The weights are random, but always the same, of both signs, and away from zero; that of a scalar is negative.
     """
 
     def __init__(self, function: Callable[..., Any], tensors: Sequence[Tensor], eps: float = 1e-6) -> None:
         self.function, self.eps = function, eps
-        outputs = self.outputs(fresh(tensors))
+        arrays = [np.asarray(output.numpy(force=True), np.float64) for output in self.outputs(fresh(tensors))]
         generator = np.random.default_rng(0)
-        self.counted = [np.isfinite(np.asarray(output.numpy(force=True))) for output in outputs]
-        self.weights: list[Floats] = [generator.uniform(0.5, 1.5, its.shape) * its for its in self.counted]
+        self.counted = [np.isfinite(array) for array in arrays]
+        largest = max([np.abs(array[its]).max(initial=0) for array, its in zip(arrays, self.counted, strict=True)])
+        self.grain = float(np.spacing(largest))  # the least change that every output can show
+        signs = [generator.choice([1.0, -1.0], its.shape) for its in self.counted]
+        sizes = [generator.uniform(0.5, 1.5, its.shape) for its in self.counted]
+        self.weights: list[Floats] = [np.where(its, sign * size, 0.0) for its, sign, size in
+                                      zip(self.counted, signs, sizes, strict=True)]
 
     def outputs(self, arguments: Sequence[Tensor]) -> list[Tensor]:
         """What the function returns, as a list."""
@@ -74,13 +80,14 @@ class Weighed:
             raise TypeError("gradcheck: the function must return a tensor, or several, and returned none.")
         return found
 
-    def analytic(self, tensors: Sequence[Tensor], positions: Sequence[int]) -> list[Floats | None] | None:
-        """What backward() says of the inputs at `positions`: None for one that gets nothing; None alone if no output
-        depends on an input that requires grad."""
+    def analytic(self, tensors: Sequence[Tensor], positions: Sequence[int], times: float = 1.0
+                 ) -> list[Floats | None] | None:
+        """What backward() says of the inputs at `positions`, if what it starts with are the weights `times` a number:
+        None for one that gets nothing; None alone if no output depends on an input that requires grad."""
         leaves = fresh(tensors)
         with enable_grad():
             outputs = zip(self.outputs(leaves), self.weights, strict=True)
-            terms = [(output * constant(output, weight)).sum() for output, weight in outputs]
+            terms = [(output * constant(output, times * weight)).sum() for output, weight in outputs]
             loss = sum(terms[1:], start=terms[0])
         if not loss.requires_grad:
             return None
@@ -102,71 +109,78 @@ class Weighed:
         doubt, wrong = np.zeros(expected.shape), tolerance.wrong(found, expected)
         places = [at for at in np.ndindex(expected.shape) if wrong[at]]
         sample = places[:: max(1, len(places) // _SAMPLE)]
-        looks = {at: self.closely(tensors, position, at, tolerance) for at in sample}
+        looks = {at: self.closely(tensors, position, at, found, tolerance) for at in sample}
         first = np.array([expected[at] for at in sample])
         second, vague = np.array([looks[at] for at in sample]).reshape(-1, 2).T
         if tolerance.wrong(first, second).any() or np.isinf(vague).any():
-            looks |= {at: self.closely(tensors, position, at, tolerance) for at in places if at not in looks}
+            looks |= {at: self.closely(tensors, position, at, found, tolerance) for at in places if at not in looks}
             for at, look in looks.items():
                 expected[at], doubt[at] = look
         return expected, doubt
 
-    def closely(self, tensors: Sequence[Tensor], position: int, at: Index, tolerance: Tolerance
+    def closely(self, tensors: Sequence[Tensor], position: int, at: Index, found: Floats, tolerance: Tolerance
                 ) -> tuple[float, float]:
         """The derivative by one element, and by how much it may be off.
 
         Too long a step leaves the neighbourhood, too short a one drowns in rounding; between them differences agree. So
         of all steps it is the shortest whose difference agrees with those of its neighbours, or else the one for which
-        they differ least.
+        they differ least. That nothing changes is no evidence over a step that outputs are too large to notice.
         """
-        step = self.step(tensors, position, at)
-        slopes = [self._slope_if_any(tensors, position, at, step * 10.0**power) for power in _POWERS]
+        steps = [self.step(tensors, position, at) * 10.0**power for power in _POWERS]
+        slopes = [self.slope(tensors, position, at, -step, step) for step in steps]
         here = slopes[_POWERS.index(0)]
         if not np.isfinite(slopes).any():
             return here, 0.0
-        still = next((k for k, slope in enumerate(slopes) if slope != 0), len(slopes))
-        slopes[:still] = [0.0 if still >= _BELIEVED else np.nan] * still
+        still = next((k for k, slope in enumerate(slopes) if slope != 0 and np.isfinite(slope)), len(slopes))
+        for k in range(still):
+            if still < _BELIEVED or 2 * steps[k] * max(abs(found[at]), tolerance.atol) < self.grain:
+                slopes[k] = np.nan
         best, slope, doubt = np.inf, here, 0.0
-        for before, middle, after in zip(slopes, slopes[1:], slopes[2:], strict=False):
+        for k in range(_NEIGHBOURS, len(slopes) - _NEIGHBOURS):
             with np.errstate(invalid="ignore"):
-                apart = np.abs([middle - before, after - middle]).max()  # nan if any is
-            if np.isfinite(apart) and apart / (tolerance.atol + tolerance.rtol * abs(middle)) < best:
-                best = apart / (tolerance.atol + tolerance.rtol * abs(middle))
-                slope, doubt = middle, apart
+                around = np.array(slopes[k - _NEIGHBOURS : k + _NEIGHBOURS + 1])
+                apart = np.abs(around - slopes[k]).max()  # nan if any is
+            if np.isfinite(apart) and apart / (tolerance.atol + tolerance.rtol * abs(slopes[k])) < best:
+                best = apart / (tolerance.atol + tolerance.rtol * abs(slopes[k]))
+                slope, doubt = slopes[k], apart
             if best < 0.1:
                 break
         return slope, doubt if best < _VAGUE else np.inf
 
-    def _slope_if_any(self, tensors: Sequence[Tensor], position: int, at: Index, step: float) -> float:
-        """The slope over such a step; nan where the function refuses to go, or returns another number of elements."""
-        try:
-            return self.slope(tensors, position, at, -step, step)
-        except Exception:  # noqa: BLE001  (so far away it may raise what it likes)
-            return np.nan
-
     def slope(self, tensors: Sequence[Tensor], position: int, at: Index, left: float, right: float,
               weights: Sequence[Floats] | None = None) -> float:
-        """The change of the weighed sum from one element moved by `left` to the same moved by `right`, by length."""
+        """The change of the weighed sum from one element moved by `left` to the same moved by `right`, by length; nan
+        where the function refuses to go, or returns another number of elements.
+        """
+        value = float(tensors[position].numpy(force=True)[at])
+        length = (value + right) - (value + left)  # of the step as it is after rounding
         starts, ends = [self.moved(tensors, position, at, step) for step in (left, right)]
+        if not length or starts is None or ends is None:
+            return np.nan
         change = 0.0
         with np.errstate(invalid="ignore", over="ignore"):
             for weight, start, end, counted in zip(weights or self.weights, starts, ends, self.counted, strict=True):
                 change += float((weight * np.where(counted, end - start, 0.0)).sum())
-        return change / (right - left)
+        return change / length
 
     def step(self, tensors: Sequence[Tensor], position: int, at: Index) -> float:
         """How far an element is moved."""
         value = abs(float(tensors[position].numpy(force=True)[at]))
         return self.eps * max(1.0, value) if np.isfinite(value) else self.eps
 
-    def moved(self, tensors: Sequence[Tensor], position: int, at: Index, step: float) -> list[Floats]:
-        """The outputs, with one element moved."""
+    def moved(self, tensors: Sequence[Tensor], position: int, at: Index, step: float) -> list[Floats] | None:
+        """The outputs, with one element moved; None if the function raises there, or returns others than here."""
         original = tensors[position]
         values = original.numpy(force=True).copy()
         values[at] += step
         arguments = fresh(tensors)
         arguments[position] = constant(original, values).requires_grad_()
-        return [np.asarray(output.numpy(force=True), np.float64) for output in self.outputs(arguments)]
+        try:
+            outputs = self.outputs(arguments)
+        except Exception:  # noqa: BLE001  (here it did not: a step has left where it is defined)
+            return None
+        arrays = [np.asarray(output.numpy(force=True), np.float64) for output in outputs]
+        return arrays if [array.shape for array in arrays] == [its.shape for its in self.counted] else None
 
 
 def constant(like: Tensor, array: Any) -> Tensor:

@@ -22,6 +22,7 @@ _TRIED = 12  # elements that are moved to see what depends on them
 LOOKS = {  # in the order in which they are tried
     "nan": "backward gives what is not finite",
     "zero": "backward gives nothing",
+    "without dy": "what arrives is left out",
     "sign": "the wrong sign",
     "factor": "a constant factor",
     "not rotated": "the kernel is not rotated",
@@ -89,15 +90,15 @@ class Suspect:
         places = list(np.ndindex(self.expected.shape))
         for at in places[:: max(1, len(places) // _TRIED)]:
             step = self.weighed.step(self.tensors, self.position, at)
-            ends = [self.weighed.moved(self.tensors, self.position, at, move) for move in (step, -step)]
-            if sum([int((one != other).sum()) for one, other in zip(*ends, strict=True)]) > 1:
+            ends = [self.weighed.moved(self.tensors, self.position, at, move) or [] for move in (step, -step)]
+            if sum([int((one != other).sum()) for one, other in zip(*ends, strict=False)]) > 1:
                 return True
         return False
 
 
 def look(it: Suspect) -> tuple[str, str]:
     """The first pattern that fits, and what to say of it."""
-    looks = [_nan, _zero, _sign, _factor, _not_rotated, _rotated, _transposed, _missing_sum]
+    looks = [_nan, _zero, _without_dy, _sign, _factor, _not_rotated, _rotated, _transposed, _missing_sum]
     for each in [*looks, _shifted, _border, _stride]:
         if each in looks or (it.expected.ndim >= 1 and it.is_spatial):
             for pattern, text in each(it):
@@ -120,6 +121,19 @@ def _zero(it: Suspect) -> Iterator[tuple[str, str]]:
         yield "zero", "it gives nothing where there should be something. Does it return None, or zeros, for this input?"
 
 
+def _without_dy(it: Suspect) -> Iterator[tuple[str, str]]:
+    """A backward is linear in dy."""
+    (doubled,) = it.weighed.analytic(it.tensors, [it.position], times=-2.0) or [None]
+    if doubled is None or it.looks_like(-doubled / 2):
+        return
+    if it.looks_like(doubled):
+        yield "without dy", ("it is the same whatever dy is. By the chain rule it is dy, the gradient that arrives, "
+                             "times the derivative.")
+    else:
+        yield "without dy", ("it does not grow with dy, the gradient that arrives: -2 dy should give -2 times as much. "
+                             "Is something asked of dy, its sign perhaps, that should be asked of the input?")
+
+
 def _sign(it: Suspect) -> Iterator[tuple[str, str]]:
     if it.looks_like(-it.expected):
         yield "sign", "the sign is wrong in every element. Is there a minus that the derivative has, or has not?"
@@ -135,9 +149,10 @@ def _factor(it: Suspect) -> Iterator[tuple[str, str]]:
     sizes = {size for weight in it.weighed.weights for size in (*weight.shape, weight.size)}
     sizes |= {size for tensor in it.tensors for size in (*tensor.shape, tensor.numel())}
     if abs(factor - 2) < 1e-3:
-        meaning = "It counts twice what is there once."
+        meaning = "It counts twice what is there once" + (", or is a sum where a mean belongs." if 2 in sizes else ".")
     elif abs(factor - 0.5) < 1e-3:
         meaning = "Has one of two equal uses been left out, or the 2 of a square?"
+        meaning += " Or is it a mean where a sum belongs?" if 2 in sizes else ""
     elif any([size > 1 and abs(factor * size - 1) < 1e-3 for size in sizes]):
         meaning = f"That is 1/{round(1 / factor)}: is it a mean where a sum belongs?"
     elif any([size > 1 and abs(factor - size) < 1e-3 * size for size in sizes]):
@@ -213,6 +228,7 @@ def _border(it: Suspect) -> Iterator[tuple[str, str]]:
 
 
 def _stride(it: Suspect) -> Iterator[tuple[str, str]]:
+    """Right and wrong take turns along an axis; or it is right only where both last indices leave the same."""
     for axis in range(max(0, it.wrong.ndim - 2), it.wrong.ndim):
         share = it.wrong.mean(axis=tuple([other for other in range(it.wrong.ndim) if other != axis]))
         for step, ends in product((2, 3, 4), range(_FURTHEST)):  # at the ends fewer windows meet
@@ -225,6 +241,18 @@ def _stride(it: Suspect) -> Iterator[tuple[str, str]]:
                     f"along axis {axis} it is right only where the index leaves {', '.join(right)} when divided by "
                     f"{step}. With a stride of {step} the other places are met by other taps of the kernel, or more.")
                 return
+    for step, ends in product((2, 3, 4), range(_FURTHEST) if it.wrong.ndim >= 2 else ()):
+        share = it.wrong.reshape(-1, *it.wrong.shape[-2:]).mean(axis=0)
+        inside = share[ends : share.shape[0] - ends, ends : share.shape[1] - ends]
+        parts = {(down, across): inside[(down - ends) % step :: step, (across - ends) % step :: step]
+                 for down, across in product(range(step), repeat=2)}
+        pure = all([part.size >= 4 and (part.min() > 0.8 or part.max() == 0) for part in parts.values()])
+        good = [place for place, part in parts.items() if pure and part.max() == 0]
+        if len(good) == 1:
+            yield "stride", (
+                f"it is right only where the last two indices leave {good[0]} when divided by {step}. With a stride of "
+                f"{step} the other places are met by other taps of the kernel, or more.")
+            return
 
 
 def _turned(array: Floats) -> Floats:

@@ -52,7 +52,10 @@ def diagnosis_of(function: Callable[..., Any], tensors: list[Tensor]) -> Diagnos
         (lambda dx, dy: (dx * 1.7, dy), "factor", 0),
         (lambda dx, dy: (dx.flip(0, 1), dy), "rotated", 0),
         (lambda dx, dy: (dx.T, dy), "transposed", 0),
-        (lambda dx, dy: (dx.exp(), dy), "unknown", 0),
+        (lambda dx, dy: (dx.cumsum(0), dy), "unknown", 0),
+        (lambda dx, dy: (dx.exp(), dy), "without dy", 0),
+        (lambda dx, dy: (dx.abs(), dy), "without dy", 0),
+        (lambda dx, dy: (dx, dy * 0 + 1), "without dy", 1),
         (lambda dx, dy: (dx, dy.sum(0)), "shape", 1),
     ],
 )
@@ -281,7 +284,10 @@ def test_large_numbers_masks_and_casts_accuse_nobody(function: Callable[..., Any
         (lambda x: F.log_softmax(x, 0), [at(1e6, 1e6 + 1, 1e6 - 1)]),
         (lambda x: (x + 1e10) - 1e10, inputs((3,))),
         (lambda x: ((x + 1e11) ** 2).sum(), inputs((3,))),
-        (lambda x: x.float().sin().double(), inputs((3,))),
+        (lambda x: (-((x / 1e-9) ** 2)).exp(), [at(0.5e-9, 1e-9)]),
+        (lambda x: 1e-9 / x, [at(1e-9)]),
+        (lambda x: F.softmax(x - minigrad.tensor([0.0, 1e15, 0.0], dtype="float64"), 0), inputs((3,))),
+        (lambda x: x[x > 0] ** 2, [at(1e-7, 0.5, 1.0)]),
         (lambda x: F.softmax(x + minigrad.tensor([0.0, -np.inf, 0.0], dtype="float64"), 0), inputs((3,))),
         (lambda x: x + minigrad.tensor([0.0, -np.inf, 0.0], dtype="float64"), inputs((3,))),
         (lambda x: minigrad.where(x > 0, x.log(), 0 * x), [at(-1.0, 1.0)]),
@@ -314,6 +320,53 @@ def test_differences_that_cannot_tell_say_so() -> None:
         found = diagnosis_of(noisy, inputs((3,)))
         assert (found.pattern, found.operation) == ("undecided", "")
     assert not minigrad.gradcheck(noisy, inputs((3,)), raise_exception=False)
+
+
+def test_in_float32_nothing_is_told_and_nobody_accused() -> None:
+    for seed in range(12):
+        minigrad.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 3))
+        examination = minigrad.examine(lambda x: model(x.float()).double(), inputs((4, 10)))  # noqa: B023
+        assert examination.wrong == []
+        assert examination.diagnosis is None or examination.diagnosis.pattern == "undecided"
+
+
+def test_a_constant_that_drowns_everything_accuses_nobody() -> None:
+    found = diagnosis_of(lambda x: x + 1e30, [at(0.1, 0.2)])
+    assert (found.pattern, found.operation) == ("undecided", "")
+
+
+@pytest.mark.parametrize("frequency", [1e6, 3e6, 1e7, 1e8])
+def test_what_changes_fast_is_no_corner(frequency: float) -> None:
+    wrong = Op(lambda x: np.sin(frequency * x), lambda dy, x: dy * 0)
+    assert diagnosis_of(lambda x: wrong.again()(x), [at(0.5)]).pattern == "zero"
+
+
+def test_a_jump_is_not_decided() -> None:
+    found = diagnosis_of(lambda x: minigrad.where(x > 0, x + 1, x), [at(0.0, 1.0, 2.0)])
+    assert (found.pattern, "jumps" in found.text) == ("undecided", True)
+
+
+@pytest.mark.parametrize("size", [9, 12, 16])
+def test_a_stride_in_two_directions(size: int) -> None:
+    def backward(dy: Tensor, x: Tensor) -> Tensor:
+        right = minigrad.zeros(size, size, dtype="float64")
+        right[::2, ::2] = 1
+        return F.conv2d(dy[None, None], minigrad.ones(1, 1, 3, 3, dtype="float64"), padding=2)[0, 0] * right
+
+    def forward(x: Any) -> Any:
+        return sum(x[i : size - 2 + i, j : size - 2 + j] for i in range(3) for j in range(3))
+
+    wrong = Op(forward, backward)
+    found = diagnosis_of(lambda x: wrong.again()(x), inputs((size, size)))
+    assert (found.pattern, "(0, 0) when divided by 2" in found.text) == ("stride", True)
+
+
+def test_what_is_too_large_is_said_to_be() -> None:
+    wrong = Op(lambda x, w: x @ w, lambda dy, x, w: (dy @ w.T, -(x.T @ dy)))
+    w = minigrad.randn(101, 100, dtype="float64", requires_grad=True)
+    examination = minigrad.examine(lambda x: wrong.again()(x, w), inputs((1, 101)))
+    assert str(examination) == "All gradients are right. Operations: Op (too large to be looked into)."
 
 
 def test_where_a_function_refuses_to_go_no_step_is_taken() -> None:

@@ -34,13 +34,15 @@ def number(value: float) -> Tensor:
 
 
 def close(answer: Any, right: Any) -> bool:
-    """Whether these are the same numbers, in the same shape."""
+    """Whether these are the same numbers, in the same shape; three digits are enough, and a single number has any."""
     try:
         found = np.asarray(answer.tolist() if isinstance(answer, Tensor) else answer, float)
     except (TypeError, ValueError):
         return False
     expected = np.asarray(right, float)
-    return found.shape == expected.shape and bool(np.allclose(found, expected, rtol=1e-4, atol=1e-6))
+    if found.size == expected.size == 1:
+        found = found.reshape(expected.shape)
+    return found.shape == expected.shape and bool(np.allclose(found, expected, rtol=5e-4, atol=1e-6))
 
 
 def derivative_of_a_product(answer: Any) -> str | None:
@@ -82,7 +84,7 @@ def calls_of_recursion(answer: Any) -> str | None:
             for _ in range(n):
                 a = a + a
             a.backward()
-        if answer(n) != tape.walks[0].calls:
+        if not close(answer(n), tape.walks[0].calls):
             return f"For n = {n} it is {tape.walks[0].calls}. How many ways lead from the last sum to the first?"
     return None
 
@@ -98,6 +100,8 @@ def shape_of_a_gradient(answer: Any) -> str | None:
     x, bias = minigrad.ones(4, 3), minigrad.ones(3, requires_grad=True)
     (x + bias).sum().backward()
     right = bias.grad.shape
+    if not hasattr(answer, "__len__") and close(answer, right):
+        return "Almost: a shape is a tuple, and a tuple of one number is (3,)."
     return None if close(answer, right) else "A gradient has the shape of what it belongs to, whatever it meets."
 
 
@@ -149,7 +153,7 @@ def size_after_a_layer(answer: Any) -> str | None:
 def parameters_of_a_layer(answer: Any) -> str | None:
     layer = minigrad.nn.Conv2d(6, 16, kernel_size=5)
     right = sum(parameter.numel() for parameter in layer.parameters())
-    return None if answer == right else "16 kernels of 6 x 5 x 5 weights; and a bias for each."
+    return None if close(answer, right) else "16 kernels of 6 x 5 x 5 weights; and a bias for each."
 
 
 def loss_of_a_guess(answer: Any) -> str | None:

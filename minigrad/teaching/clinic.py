@@ -47,7 +47,9 @@ def see(function: Callable[..., Any], inputs: Tensor | Sequence[Tensor], path: s
 
 
 class Examination(Page):
-    """What `examine` returns: `diagnosis`, or None; the names of the `operations`, and of those that are wrong."""
+    """What `examine` returns: `diagnosis`, or None; the names of the `operations`, of those that are `wrong`, and of
+    those that are too `large` to be looked into.
+    """
 
     kind = "clinic"
     title = "The clinic"
@@ -58,7 +60,7 @@ class Examination(Page):
         self.complaint = "" if error is None else str(error).partition("\nDiagnosis: ")[0]
         self.diagnosis: Diagnosis | None = None if error is None else error.diagnosis
 
-        self.operations, wrong = examined(function, tensors, eps, Tolerance(atol, rtol))
+        self.operations, wrong, self.large = examined(function, tensors, eps, Tolerance(atol, rtol))
         self.wrong = sorted({diagnosis.operation for diagnosis in wrong})
         if error is None and wrong:
             self.diagnosis = wrong[0]
@@ -66,7 +68,8 @@ class Examination(Page):
         self.source = _source(function, self.diagnosis)
 
     def __str__(self) -> str:
-        names = ", ".join([f"{name} (wrong)" if name in self.wrong else name for name in self.operations]) or "none"
+        marks = dict.fromkeys(self.wrong, " (wrong)") | dict.fromkeys(self.large, " (too large to be looked into)")
+        names = ", ".join([name + marks.get(name, "") for name in self.operations]) or "none"
         if self.diagnosis is None:
             return f"All gradients are right. Operations: {names}."
         return f"{self.complaint}\nDiagnosis ({self.diagnosis.pattern}): {self.diagnosis}\nOperations: {names}."
@@ -76,7 +79,8 @@ class Examination(Page):
 
     def data(self) -> dict[str, Any]:
         diagnosis = self.diagnosis
-        common = {"operations": self.operations, "wrong": self.wrong, "source": self.source, "patterns": PATTERNS}
+        common = {"operations": self.operations, "wrong": self.wrong, "large": self.large, "source": self.source,
+                  "patterns": PATTERNS}
         if diagnosis is None:
             return {**common, "pattern": None}
         shape = None if diagnosis.expected is None else diagnosis.expected.shape

@@ -7,8 +7,10 @@ asks; values from these, too, from what the graph has saved, and from a tape tha
 import contextlib
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 from types import FrameType
 from typing import Any, NamedTuple
@@ -93,6 +95,16 @@ class Graph:
 
     nodes: list[Node]
     outputs: list[int]
+
+    def called(self, number: int, whole: bool = False) -> str:
+        """What a node is called, in short or as a `whole`: by its number, too, where others have the same name."""
+        node = self.nodes[number]
+        name = node.title if whole else node.short
+        return name if self._names[node.short] == 1 else f"{name} #{number}"
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter([node.short for node in self.nodes])
 
 
 def caller() -> FrameType:

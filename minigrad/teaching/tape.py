@@ -60,7 +60,7 @@ class Step:
 
     def text(self, graph: Graph) -> str:
         """The step as a sentence."""
-        target = graph.nodes[self.target].short
+        target = graph.called(self.target)
         added = f"{self.before} + {self.dx} = {self.after}" if self.before is not None else str(self.after)
         if self.stored:
             return f"{target}.grad is {added}"
@@ -68,7 +68,7 @@ class Step:
             return f"a hook of {target} makes {self.after} of {self.dx}"
         if self.source is None:
             return f"{target} starts with {added}"
-        source = graph.nodes[self.source].title
+        source = graph.called(self.source, whole=True)
         return f"{source}, dy = {self.dy}, gives {self.dx} to its input {self.position}: {target} has {added}"
 
 
@@ -107,7 +107,7 @@ class Walk:
             right, wrong = self.gradients(self.steps), self.gradients(self.recursion)
             for leaf, gradient in right.items():
                 if leaf in wrong and str(wrong[leaf]) != str(gradient):
-                    name = self.graph.nodes[leaf].short
+                    name = self.graph.called(leaf)
                     lines.append(f"Plain recursion would have left {wrong[leaf]} at {name}, not {gradient}.")
         return "\n".join(lines)
 
@@ -331,7 +331,7 @@ class Replay(Page):
             "sources": sources, "source_of": {str(number): sources.index(it) for number, it in walk.sources.items()},
             "walk": [_plain_step(step) for step in walk.steps],
             "recursion": None if walk.recursion is None else [_plain_step(step) for step in walk.recursion],
-            "obstacle": walk.obstacle, "left_out": walk.left_out, "operations": walk.operations,
+            "obstacle": walk.obstacle, "left_out": walk.left_out, "operations": _count(walk.operations),
             "calls": _count(walk.calls), "again": walk.calls > walk.operations,
         }
 

@@ -107,7 +107,7 @@ ANSWERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "2.1": (7, {"three times": 6}),
     "2.2": (lambda n: 2**n - 1, {"For n = 1 it is 1": lambda n: 2**n, "a function of n": 7}),
     "2.3": (30, {"zero_grad": 10}),
-    "3.1": ((3,), {"has the shape": (4, 3), "whatever it meets": 3}),
+    "3.1": ((3,), {"has the shape": (4, 3), "a tuple of one number": 3}),
     "3.2": (42 * 2 / 60, {"largest eigenvalue": 2 / 60}),
     "3.3": (lambda x: Tanh()(x), {"The clinic says": lambda x: Wrong()(x), "still be the": lambda x: x * 1.0,
                                  "It raises TypeError": 3}),
@@ -141,6 +141,15 @@ def test_an_exercise_checks_itself(
         assert hint in printed
     assert check(exercise, ...) is None
     assert "no answer yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [("1.1", minigrad.tensor([15.0])), ("1.1", "15"), ("1.1", [15]), ("1.2", lambda x: minigrad.tensor([3 * x**2 - 4])),
+     ("2.2", lambda n: 2.0**n - 1), ("5.2", "2416"), ("5.3", 2.303)],
+)  # fmt: skip
+def test_what_is_right_is_right_however_it_is_written(exercise: str, answer: Any, check: Callable[..., Any]) -> None:
+    assert check(exercise, answer)
 
 
 def test_every_exercise_has_an_answer_here(check: Callable[..., Any]) -> None:

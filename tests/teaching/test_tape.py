@@ -507,6 +507,43 @@ def test_the_page_shows_each_step_with_its_numbers(open_page: Callable[..., Any]
     check_step(page, tape, 3)
 
 
+def test_what_has_the_same_name_is_told_apart_by_its_number() -> None:
+    layers = {"w": number(2.0), "b": number(3.0)}
+    with minigrad.record() as tape:
+        (layers["w"] * layers["b"]).backward()
+    assert str(tape).splitlines()[-2:] == ["  4  tensor #0.grad is 3", "  5  tensor #1.grad is 2"]
+
+
+@pytest.mark.browser
+def test_what_is_said_of_an_output_and_of_recursion_that_happens_to_be_right(open_page: Callable[..., Any]) -> None:
+    x = number(2.0)
+    y = x * x
+    z = y.exp()
+    with minigrad.record() as tape:
+        minigrad.grad([z, y], [y])
+    page = open_page(tape.replay())
+    page.evaluate("control.go(99)")
+    assert "y is an output itself, so there is something already" in page.locator("#step").inner_text()
+    a = number(1.0)
+    with minigrad.record() as tape:
+        b = a + a
+        (b * b * 0.0).backward()
+    page = open_page(tape.replay())
+    page.locator("input[value=recursion]").check()
+    page.evaluate("control.go(99)")
+    assert page.locator("#verdict").inner_text().startswith("The same, this time. It called operations ")
+
+
+@pytest.mark.browser
+def test_the_page_says_that_not_all_steps_are_kept(open_page: Callable[..., Any]) -> None:
+    y = number(1.0)
+    for _ in range(1000):
+        y = y * 1.001
+    with minigrad.record() as tape:
+        y.backward()
+    assert open_page(tape.replay()).locator("#position").inner_text() == "step 1 of 1000; 2 more are not kept"
+
+
 @pytest.mark.browser
 def test_the_page_shows_what_a_hook_does(open_page: Callable[..., Any]) -> None:
     tape = hooked_twice()

@@ -13,6 +13,7 @@ function drawVerdict() {
     ...data.operations.flatMap((name, k) => [
       k ? " → " : "",
       make("span", { class: data.wrong.includes(name) && "wrong" }, name),
+      data.large.includes(name) ? " (too large to be looked into)" : "",
     ]),
     data.operations.length ? "" : "none was recorded",
   );

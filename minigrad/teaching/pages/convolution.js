@@ -158,7 +158,7 @@ function matrix(where, [rows, columns], element, role = null) {
       const cell = make("td", { role: role && "gridcell", class: it.kind, title: label, "aria-label": role && label });
       if (!it.kind) {
         cell.style.background = colour(value, largestOf[it.name]);
-        cell.append(make("span", { class: short(value).length > 4 && "long" }, short(value)));
+        cell.append(make("span", { class: short(value).length > 3 && "long" }, short(value)));
       }
       line.append(cell);
       found[row].push(cell);
@@ -247,6 +247,7 @@ function show(place) {
       const tap = map.tap(plane, summand, [u, v]);
       cell.classList.add("in");
       cell.dataset.weight = `×${number(at(tap.name, tap.index), 2)}`;
+      cell.style.setProperty("--letters", cell.dataset.weight.length);
       cells.window[u][v].classList.add(meets ? "in" : "missed");
     }
   }
@@ -303,9 +304,10 @@ function drawMatrix() {
     (N > 1 ? "With each image of x and of y as a long vector" : "With x and y as long vectors") +
     `, y = M x. M has ${rows} rows, one for each cell of y, and ${columns} columns, one for each pixel of x. ` +
     "From row to row the kernel moves along. Read by columns it is the backward pass: dx\u00a0=\u00a0Mᵀ\u00a0dy. " +
-    "And dw adds up all entries that hold the weight. The green band is the cell that is shown above; " +
-    "point into M to choose another." +
-    (entries > 20000 ? ` (It has up to ${entries} entries that are not zero: too many to draw.)` : "");
+    "And dw adds up all entries that hold the weight. " +
+    (entries > 20000
+      ? `It has up to ${entries} entries that are not zero: too many to draw.`
+      : "The green band is the cell that is shown above; point into M to choose another.");
   if (entries > 20000) return;
   const picture = make("svg", {
     viewBox: `0 0 ${columns} ${rows}`,

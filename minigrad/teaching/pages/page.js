@@ -24,7 +24,7 @@ function make(tag, attributes = {}, ...children) {
 function number(value, digits = 4) {
   if (!Number.isFinite(value)) return String(value).replace("-", "−").replace("Infinity", "∞");
   const text = String(Number(value.toPrecision(digits)));
-  return (text === "-0" ? "0" : text).replace("-", "−").replace("e+", "e");
+  return (text === "-0" ? "0" : text).replaceAll("-", "−").replace("e+", "e");
 }
 
 // A number in few characters, for a cell.

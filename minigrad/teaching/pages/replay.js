@@ -61,7 +61,13 @@ function sentences(step, k) {
         "that is counted again.",
     );
   } else if (step.before) {
-    words.push(`${target} was used more than once, so there is something already: the two add up.`);
+    const isOutput = steps().some(
+      (other) => other.target === step.target && other.source === null && !other.stored && !other.hooked,
+    );
+    words.push(
+      `${target} ${isOutput ? "is an output itself" : "was used more than once"}, so there is something already: ` +
+        "the two add up.",
+    );
   }
   return words;
 }
@@ -136,7 +142,8 @@ function show(k) {
     }
   }
   into(picture, box(step.target));
-  find("position").textContent = `step ${k + 1} of ${steps().length}`;
+  const left = way === "walk" && walk.left_out ? `; ${walk.left_out} more are not kept` : "";
+  find("position").textContent = `step ${k + 1} of ${steps().length}${left}`;
   find("slider").setAttribute("aria-valuetext", sentences(step, k)[0]);
   find("step").setAttribute("aria-live", control.playing() ? "off" : "polite");
   find("step").replaceChildren(...sentences(step, k).map((text) => make("p", {}, text)), sum(step));
@@ -222,7 +229,10 @@ function verdict() {
       isWrong
         ? `Wrong. It called operations ${walk.calls} times where the walk visits ` +
             `${walk.operations}, and counted again what had been passed on before.`
-        : "Right, this time: every result in this graph is used only once. Try b = a + a; c = b + b.",
+        : walk.again
+          ? `The same, this time. It called operations ${walk.calls} times where the walk visits ` +
+            `${walk.operations}, but what it counted again adds up to nothing.`
+          : "Right, this time: every result in this graph is used only once. Try b = a + a; c = b + b.",
     ),
     make("table", {}, head, ...rows),
   ];
