@@ -96,9 +96,6 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         return verdict("cut", f"the graph is cut: no recorded operation uses {name}, though the result depends on it. "
                        "It went through .detach(), .data, .numpy(), .item() or no_grad(), or into a new tensor made of "
                        "its numbers. Use the tensor itself.")
-    if any([tensor.dtype == float32 for _, inputs in calls for tensor in inputs]):
-        return verdict("undecided", f"finite differences cannot tell what the gradient of {name} is: some of the "
-                       "function is computed in float32, which rounds too coarsely for them. Say .double() there.")
     if _hooks_change(outputs):
         return verdict("hook", f"a hook changes the gradient of {name} on its way. Every backward itself is right.")
     if not np.isfinite(gradient).all() and not all([counted.all() for counted in weighed.counted]):
@@ -111,6 +108,9 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
                        f"{uses} {'use' if uses == 1 else 'uses'} of {name}: another may go through .detach(), .data, "
                        ".numpy(), .item() or no_grad(), there or further on; or a tensor was written behind its back.")
     pattern, text = look(Suspect(weighed, tensors, position, gradient, expected, tolerance))
+    if pattern == "unknown" and any([tensor.dtype == float32 for _, inputs in calls for tensor in inputs]):
+        return verdict("undecided", f"finite differences cannot tell what the gradient of {name} is: some of the "
+                       "function is computed in float32, which rounds too coarsely for them. Say .double() there.")
     large = dict.fromkeys([type(function).__name__ for function, inputs in calls if _is_large(inputs)])
     more = f" {', '.join(large)} had too much to be looked into: smaller inputs would tell more." if large else ""
     return verdict(pattern, f"the gradient of {name}: {text}{more}")

@@ -331,6 +331,11 @@ def test_in_float32_nothing_is_told_and_nobody_accused() -> None:
         assert examination.diagnosis is None or examination.diagnosis.pattern == "undecided"
 
 
+def test_a_gross_mistake_is_seen_in_float32_too() -> None:
+    wrong = Op(np.tanh, lambda dy, x: 2 * dy * (1 - x.tanh() ** 2))
+    assert diagnosis_of(lambda x: wrong.again()(x.float()).double(), inputs((4,))).pattern == "factor"
+
+
 def test_a_constant_that_drowns_everything_accuses_nobody() -> None:
     found = diagnosis_of(lambda x: x + 1e30, [at(0.1, 0.2)])
     assert (found.pattern, found.operation) == ("undecided", "")
