@@ -13,5 +13,5 @@ trap 'rm -rf "$work"' EXIT
 "$work/venv/bin/python" -m pip --disable-pip-version-check --quiet install "$wheel[opencl,examples,test]"
 tar -xzf "$sdist" -C "$work" --strip-components 1
 cd "$work"
-rm -r minigrad minigrad_ext setup.py # what the tests import can only be the wheel's now
+rm -r minigrad minigrad_ext setup.py benchmarks # what the tests import can only be the wheel's now; it brings no benchmarks
 venv/bin/pytest -m "not oracle and not browser"
