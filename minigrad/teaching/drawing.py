@@ -151,7 +151,8 @@ def _size(box: Box, letters: int) -> tuple[float, float]:
 
 def _drawn(group: str, box: Box, centre: tuple[float, float], size: tuple[float, float], letters: int) -> str:
     x, y = centre[0] - size[0] / 2 + _MARGIN, centre[1] - size[1] / 2 + _MARGIN
-    texts = [("title" if row == 0 else "text", text) for row, text in enumerate(_texts(box))]
+    title, *lines = _texts(box)
+    texts = [("title", title), *[("text", line.replace("-", "\N{MINUS SIGN}")) for line in lines]]
     texts += [("gradient", "")] if letters else []
     parts = [group, f'<rect x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" rx="7"/>']
     for row, (kind, text) in enumerate(texts):
