@@ -87,8 +87,8 @@ def faults(page: Page, module: Module) -> list[str]:
 
 
 def astray(path: Path) -> list[str]:
-    """The links of a page that lead nowhere."""
-    links = set(re.findall(r'href="([^"#:]+)(?:#[^"]*)?"', path.read_text(encoding="utf-8")))
+    """The links of a page that lead nowhere; a $ is one that a script fills in."""
+    links = set(re.findall(r'href="([^"#:$]+)(?:#[^"]*)?"', path.read_text(encoding="utf-8")))
     return [f"{path}: {link} leads nowhere" for link in sorted(links) if not (path.parent / link).exists()]
 
 
