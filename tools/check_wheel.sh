@@ -14,4 +14,6 @@ trap 'rm -rf "$work"' EXIT
 tar -xzf "$sdist" -C "$work" --strip-components 1
 cd "$work"
 rm -r minigrad minigrad_ext setup.py benchmarks # what the tests import can only be the wheel's now; it brings no benchmarks
-venv/bin/pytest -m "not oracle and not browser"
+# What operations and layers compute has been tested in the checkout: the same Python, called in the same kernels, which
+# tests/backends calls here once more. A wheel can lack files, or be built in another way.
+venv/bin/pytest -m "not oracle and not browser" --ignore tests/ops --ignore tests/nn
