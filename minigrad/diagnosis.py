@@ -75,8 +75,12 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         for diagnosis in _wrong_shape(*call):
             return diagnosis
     if not np.isfinite(expected).all():
+        at = next(at for at in np.ndindex(expected.shape) if not np.isfinite(expected[at]))
+        step = weighed.step(tensors, position, at)
+        weighed.slope(tensors, position, at, -step, step)
+        refusal = f" (Moved, it raises {weighed.refusal!r}.)" if weighed.refusal is not None else ""
         return verdict("not finite", f"finite differences for {name} are not finite here. Take inputs away from where "
-                       "the function has no value or no derivative.")
+                       f"the function has no value or no derivative.{refusal}")
     if not _is_same_twice(weighed, tensors):
         return verdict("not the same twice", "two calls with the same inputs give different results: random numbers "
                        "or a state that changes. Nothing can be said of its gradient. Seed it inside the function.")
@@ -102,7 +106,7 @@ def diagnose(function: Callable[..., Any], tensors: Sequence[Tensor], position: 
         return verdict("not finite", "the function has no finite value here, and so no derivative. Take other inputs.")
     if not np.isfinite(gradient).all():
         return verdict("not finite", f"backward gives nan or infinities for {name}, though every backward by itself is "
-                       f"right{_edges(calls, eps)}. Take inputs away from there.")
+                       f"right{_without_derivative(calls, eps)}. Take inputs away from there.")
     if len(calls) == len(reached(outputs)) and all([_is_examinable(*call) for call in calls]):
         return verdict("lost use", "every backward on the way is right, so something is missing in the graph. It has "
                        f"{uses} {'use' if uses == 1 else 'uses'} of {name}: another may go through .detach(), .data, "
@@ -246,7 +250,7 @@ def _wrong_shape(function: Function, inputs: list[Tensor]) -> Iterator[Diagnosis
             return
 
 
-def _edges(calls: Sequence[Call], eps: float) -> str:
+def _without_derivative(calls: Sequence[Call], eps: float) -> str:
     """Which operations have no value, or no derivative, where they were called."""
     names = []
     for function, inputs in calls:

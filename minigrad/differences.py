@@ -58,6 +58,7 @@ class Weighed:
 
     def __init__(self, function: Callable[..., Any], tensors: Sequence[Tensor], eps: float = 1e-6) -> None:
         self.function, self.eps = function, eps
+        self.refusal: Exception | None = None  # what the function raised last, when an element was moved
         arrays = [np.asarray(output.numpy(force=True), np.float64) for output in self.outputs(fresh(tensors))]
         generator = np.random.default_rng(0)
         self.counted = [np.isfinite(array) for array in arrays]
@@ -177,7 +178,8 @@ class Weighed:
         arguments[position] = constant(original, values).requires_grad_()
         try:
             outputs = self.outputs(arguments)
-        except Exception:  # noqa: BLE001  (here it did not: a step has left where it is defined)
+        except Exception as error:  # noqa: BLE001  (here it did not: a step has left where it is defined)
+            self.refusal = error
             return None
         arrays = [np.asarray(output.numpy(force=True), np.float64) for output in outputs]
         return arrays if [array.shape for array in arrays] == [its.shape for its in self.counted] else None

@@ -140,12 +140,12 @@ def _sign(it: Suspect) -> Iterator[tuple[str, str]]:
 
 
 def _factor(it: Suspect) -> Iterator[tuple[str, str]]:
+    if it.is_thin:
+        return  # what is a multiple at one or two numbers may be anything at others
     squares = float((it.expected**2).sum())
     factor = float((it.found * it.expected).sum()) / squares if squares else 0.0
     if not factor or not it.looks_like(factor * it.expected):
         return
-    if it.is_thin and abs(factor) != 1:
-        return  # what is a multiple at one or two numbers may be anything at others
     sizes = {size for weight in it.weighed.weights for size in (*weight.shape, weight.size)}
     sizes |= {size for tensor in it.tensors for size in (*tensor.shape, tensor.numel())}
     if abs(factor - 2) < 1e-3:

@@ -383,6 +383,16 @@ def test_where_a_function_refuses_to_go_no_step_is_taken() -> None:
     assert minigrad.gradcheck(careful, [at(1e-5, 1.5e-5)])
 
 
+def test_what_a_function_raises_beside_its_inputs_is_said() -> None:
+    def careful(x: Tensor) -> Tensor:
+        if (x < 0).any():
+            raise ValueError("negative")
+        return x.sqrt()
+
+    found = diagnosis_of(careful, [at(0.0)])
+    assert (found.pattern, "Moved, it raises ValueError('negative')" in found.text) == ("not finite", True)
+
+
 def test_inputs_that_are_not_finite_are_refused() -> None:
     with pytest.raises(ValueError, match=r"inputs\[0\] holds infinities or nan"):
         minigrad.gradcheck(lambda x: x * 2, [at(np.inf, 1.0)])

@@ -244,9 +244,9 @@ function drawVerdict() {
   const { low, high } = eigen(experiment().hessian),
     half = Math.floor(state.steps / 2);
   const last = run.losses[state.steps],
-    factor = (last / run.losses[half]) ** (0.5 / (state.steps - half)),
+    shrinking = (last / run.losses[half]) ** (0.5 / (state.steps - half)),
     stable = state.lr < limit();
-  let measured = `it was by ${number(factor, 5)}`;
+  let measured = `it was by ${number(shrinking, 5)}`;
   if (last <= 1e-24 * run.losses[0]) measured = "it has arrived: what is left is rounding";
   else if (!Number.isFinite(last) || !Number.isFinite(run.losses[half])) measured = "it is beyond all numbers";
   find("verdict").classList.toggle("ill", !stable);
